@@ -1,0 +1,1 @@
+"""The ground floor: clock, logging, tracing helpers. Imports nothing of ours; everyone may import it."""

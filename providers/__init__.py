@@ -1,0 +1,1 @@
+"""How to ask a vendor. Knows nothing of what we hold: imports neither `collector` nor `ops`."""

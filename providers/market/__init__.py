@@ -1,0 +1,1 @@
+"""The field's vocabulary, pure: types, calendar, grid. No Django, no clock, no sockets."""
