@@ -1,0 +1,1 @@
+"""What we hold and what is missing. Imports `providers`, never `ops`."""

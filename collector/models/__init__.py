@@ -1,0 +1,20 @@
+"""Rows of what we collect and hold; one file a noun."""
+
+from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, RejectedBar
+from collector.models.coverage import Absence, Coverage
+from collector.models.feed import FeedBatch
+from collector.models.instruments import Instrument, Series, Tier
+
+__all__ = [
+    "Absence",
+    "Bar",
+    "BarAlternate",
+    "BarRevision",
+    "Coverage",
+    "DailyBar",
+    "FeedBatch",
+    "Instrument",
+    "RejectedBar",
+    "Series",
+    "Tier",
+]

@@ -1,0 +1,109 @@
+"""Bars as they are held, what they were before, what was said otherwise, and what was refused.
+
+`Bar` is partitioned by month of `start` and written by `collector.store` alone. Composite keys can't be registered in the Django
+admin: these tables have browser views of their own. A foreign key that is checked row by row costs 2.6 times the COPY, hence
+`db_constraint=False`.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+
+from collector.models.instruments import Series
+from providers.models import Provider
+
+
+class BarColumns(models.Model):
+    """What one provider said of one slot. Prices are IEEE doubles: the shortest decimal form is what the vendor sent."""
+
+    start = models.DateTimeField(help_text="The bar's open, inclusive.")
+    open = models.FloatField()
+    high = models.FloatField()
+    low = models.FloatField()
+    close = models.FloatField()
+    volume = models.FloatField(null=True, help_text="Null: unknown, which is not zero.")
+    vwap = models.FloatField(null=True)
+    trade_count = models.BigIntegerField(null=True)
+    asked_at = models.DateTimeField(help_text="When the request left; decides which of two answers of a provider is newer.")
+    received_at = models.DateTimeField()
+    provider = models.ForeignKey(Provider, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    series = models.ForeignKey(Series, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
+class HeldBar(BarColumns):
+    """A bar that is held now."""
+
+    rev = models.IntegerField(default=1, help_text="1 for the first value, one more with each that replaced it.")
+    recorded_at = models.DateTimeField(help_text="Taken inside the write, after its locks: revisions of a bar never invert.")
+    pk = models.CompositePrimaryKey("series_id", "start")
+
+    class Meta:
+        abstract = True
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(low__lte=F("open")) & Q(low__lte=F("close")) & Q(high__gte=F("open")) & Q(high__gte=F("close")),
+                name="%(class)s_prices_in_order",
+            ),
+            models.CheckConstraint(condition=Q(volume=None) | Q(volume__gte=0), name="%(class)s_volume_not_negative"),
+        )
+
+
+class Bar(HeldBar):
+    """Intraday bars. Partitioned by month (see the migration); partitions are made ahead of the rows."""
+
+    class Meta(HeldBar.Meta):
+        db_table = "collector_bar"
+
+
+class DailyBar(HeldBar):
+    """`1d` bars: `start` is 00:00 UTC of the session date. One plain table."""
+
+    class Meta(HeldBar.Meta):
+        db_table = "collector_dailybar"
+
+
+class BarRevision(BarColumns):
+    """A value that a newer one replaced. With the held bar it answers "what did we know at T"."""
+
+    id = models.BigAutoField(primary_key=True)
+    rev = models.IntegerField()
+    recorded_at = models.DateTimeField(help_text="When this value was recorded.")
+    replaced_at = models.DateTimeField(help_text="When it stopped being the held one.")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["series", "start", "rev"], name="revision_once"),)
+
+
+class BarAlternate(BarColumns):
+    """A differing value of a provider that may not replace the held one: the newest, and how often it was seen."""
+
+    id = models.BigAutoField(primary_key=True)
+    times_seen = models.IntegerField(default=1)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["series", "start", "provider"], name="alternate_once_per_provider"),)
+
+
+class RejectedBar(models.Model):
+    """A row that a provider sent and we refused. It never covers its slot. Repeats of the same row are counted, not added."""
+
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="+")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
+    start = models.DateTimeField(null=True, help_text="Null when the row named no readable time.")
+    reason = models.CharField(max_length=40, help_text="Short stable code, e.g. high_below_low.")
+    detail = models.TextField(blank=True, help_text="What was expected and what came.")
+    raw = models.TextField(help_text="The row as it came.")
+    fingerprint = models.CharField(max_length=32, editable=False)
+    times_seen = models.IntegerField(default=1)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["series", "provider", "fingerprint"], name="rejected_row_once"),)
+        indexes = (models.Index(fields=["-last_seen_at", "-id"], name="rejected_newest_first"),)
+
+    def __str__(self) -> str:
+        return f"{self.reason} at {self.start}"

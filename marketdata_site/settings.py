@@ -1,0 +1,182 @@
+"""All settings, read once from the environment. docs/settings.md lists every variable; `manage.py` fills in the embedded servers' URLs."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+MARKETDATA_HOME = Path(os.environ.get("MARKETDATA_HOME") or BASE_DIR / ".marketdata")
+ROLE = os.environ.get("MARKETDATA_ROLE", "command")
+"""What this process is: web, worker, beat, command or test. Connections are kept differently in each (see DATABASES)."""
+
+
+def _flag(name: str, default: bool) -> bool:
+    text = os.environ.get(name, "").strip().lower()
+    if text not in {"", "0", "1", "true", "false", "yes", "no"}:
+        raise ValueError(f"{name} must be true or false, got {text!r}")
+    return default if not text else text in {"1", "true", "yes"}
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, "").strip()
+    try:
+        return int(text) if text else default
+    except ValueError:
+        raise ValueError(f"{name} must be a whole number, got {text!r}") from None
+
+
+def _secret_key() -> str:
+    """From the environment, else a random one kept in a 0600 file of the home, so that sessions outlive a restart."""
+    if key := os.environ.get("DJANGO_SECRET_KEY"):
+        return key
+    kept = MARKETDATA_HOME / "secret-key"
+    if kept.exists():
+        return kept.read_text().strip()
+    from django.core.management.utils import get_random_secret_key
+
+    MARKETDATA_HOME.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(get_random_secret_key())
+    except FileExistsError:
+        pass  # another process was first
+    return kept.read_text().strip()
+
+
+def _database(url: str) -> dict[str, object]:
+    """Django's dictionary of a `postgresql://user:password@host:port/name?host=/socket/folder` URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError(f"DATABASE_URL must start with postgresql://, got {parts.scheme or 'nothing'}://")
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    options: dict[str, object] = {"application_name": f"marketdata-{ROLE}"}
+    options.update({key: value for key, value in query.items() if key not in {"host", "port"}})
+    if ROLE == "test":
+        options["options"] = "-c lock_timeout=20s"
+    if ROLE == "web":
+        options["pool"] = {"min_size": 1, "max_size": _number("MARKETDATA_WEB_POOL", 8), "timeout": 5}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "app",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.get("host") or parts.hostname or "",
+        "PORT": str(parts.port or query.get("port", "")),
+        # A web request runs in a thread of its own, so only a pool reuses connections there; workers keep one each.
+        "CONN_MAX_AGE": 0 if ROLE == "web" else 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+DEBUG = _flag("DJANGO_DEBUG", False)
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = [h for h in os.environ.get("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if h]
+CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("DJANGO_CSRF_TRUSTED_ORIGINS", "").split(",") if o]
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ROOT_URLCONF = "marketdata_site.urls"
+ASGI_APPLICATION = "marketdata_site.asgi.application"
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
+
+DATABASES = {"default": _database(os.environ.get("DATABASE_URL") or "postgresql://market@localhost/app")}
+REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
+
+INSTALLED_APPS = [
+    "unfold",  # before django.contrib.admin, or the theme and every registered model are gone
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "channels",
+    "providers",
+    "collector",
+    "ops",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+_lwcharts = find_spec("lwcharts")
+STATICFILES_DIRS = (
+    [
+        (
+            "vendor/lightweight-charts",
+            Path(_lwcharts.origin).parent / "vendor",
+        ),  # located, not imported: it would import pandas
+    ]
+    if _lwcharts and _lwcharts.origin
+    else []
+)
+
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or REDIS_URL
+CELERY_DB_REUSE_MAX = 10**9
+"""Celery closes the database connection around every task but for this; `task_prerun` closes the broken ones."""
+
+UNFOLD = {
+    "SITE_TITLE": "Market data",
+    "SITE_HEADER": "Market data",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": True,
+}
+
+LIVE_WINDOW_SECONDS = _number("MARKETDATA_LIVE_WINDOW_SECONDS", 600)
+"""How far back live collection looks for a missing slot; what is older is a gap."""
+FEED_RING_MESSAGES = max(1_000, _number("MARKETDATA_FEED_RING_MESSAGES", 100_000))
+FEED_BATCH_HOURS = _number("MARKETDATA_FEED_BATCH_HOURS", 48)
+FEED_HISTORY_AFTER_SECONDS = 86_400
+"""Bars older than this go out as one `history` notice a series instead of one message each."""
+SHARED_SECRET = os.environ.get("MARKETDATA_SHARED_SECRET", "")
+"""Until there are API keys: what a program on another host sends as `Authorization: Bearer …`. Empty: loopback and staff only."""
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("MARKETDATA_LOG_LEVEL", "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}, "exchange_calendars": {"level": "WARNING"}},
+}

@@ -1,0 +1,1 @@
+"""Rows of the operator's room. Empty until keys, audit and objectives come."""
