@@ -1,0 +1,114 @@
+"""Which rows of an answer may be stored. Pure, vectorised.
+
+A rejected row never costs its batch, and never covers its slot: it goes to `RejectedBar` with its reason, the slot stays open.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from providers.market.grid import is_on_grid
+from providers.market.types import AssetClass, BarBatch, Interval, Micros, from_us
+
+_MAY_BE_ZERO_OR_LESS = frozenset({AssetClass.FUTURE, AssetClass.INDEX})
+"""Futures have settled below zero (crude oil, April 2020) and spreads and rates as indices cross it; no share or currency does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One refused row: `reason` is a short stable code, `detail` says what was expected and what came."""
+
+    symbol: str
+    start: Micros | None
+    reason: str
+    detail: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """Rows fit to store, ascending by (symbol, start), one a slot; and the refused ones."""
+
+    batch: BarBatch
+    rejected: tuple[Rejection, ...]
+
+
+def check(batch: BarBatch, *, interval: Interval, asset_class: AssetClass, closed_before: Micros) -> Checked:
+    """Split an answer into storable rows and rejections.
+
+    `closed_before`: a bar whose end lies after it is still running at the vendor; it is not a bad row, only not yet a bar, and is
+    left out without a rejection. Identical duplicates collapse; of differing ones the later row wins, the earlier is rejected.
+    """
+    closed = batch.start + interval.us <= closed_before
+    rows = batch if closed.all() else batch.where(closed)
+    reasons = _reasons(rows, interval=interval, asset_class=asset_class)
+    good = np.ones(len(rows), dtype=bool)
+    rejected = [Rejection(row.symbol, None, "unreadable", row.reason, row.raw) for row in batch.malformed]
+    for reason, detail, bad in reasons:
+        fresh = bad & good
+        good &= ~bad
+        rejected.extend(_rejection(rows, int(i), reason, detail) for i in np.flatnonzero(fresh))
+    kept = rows if good.all() else rows.where(good)
+    kept, repeats = _one_per_slot(kept)
+    return Checked(batch=kept, rejected=(*rejected, *repeats))
+
+
+def _reasons(rows: BarBatch, *, interval: Interval, asset_class: AssetClass) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
+    prices = np.stack((rows.open, rows.high, rows.low, rows.close))
+    finite = np.isfinite(prices).all(axis=0)
+    top, bottom = np.maximum(rows.open, rows.close), np.minimum(rows.open, rows.close)
+    with np.errstate(invalid="ignore"):
+        not_positive = (prices <= 0).any(axis=0) if asset_class not in _MAY_BE_ZERO_OR_LESS else (prices == 0).all(axis=0)
+        return [
+            ("price_missing", "expected four finite prices", ~finite),
+            ("price_not_positive", f"expected prices above 0 for {asset_class.value}", not_positive),
+            ("high_below_low", "expected high >= low", rows.high < rows.low),
+            ("high_too_low", "expected high >= open and close", rows.high < top),
+            ("low_too_high", "expected low <= open and close", rows.low > bottom),
+            ("volume_negative", "expected volume >= 0", (rows.volume < 0) | np.isinf(rows.volume)),
+            ("trade_count_negative", "expected trade_count >= 0", (rows.trade_count < 0) | np.isinf(rows.trade_count)),
+            ("vwap_not_finite", "expected a finite vwap", np.isinf(rows.vwap)),
+            ("off_grid", f"expected a start on the {interval.value} grid", ~is_on_grid(rows.start, interval)),
+        ]
+
+
+def _rejection(rows: BarBatch, i: int, reason: str, detail: str) -> Rejection:
+    raw = {
+        "start": from_us(int(rows.start[i])).isoformat(),
+        **{name: _plain(getattr(rows, name)[i]) for name in ("open", "high", "low", "close", "volume", "vwap", "trade_count")},
+    }
+    symbol = rows.symbols[int(rows.symbol_index[i])]
+    return Rejection(symbol, int(rows.start[i]), reason, detail, json.dumps(raw))
+
+
+def _plain(value: float) -> float | str | None:
+    if np.isnan(value):
+        return None
+    return float(value) if np.isfinite(value) else str(value)
+
+
+def _one_per_slot(rows: BarBatch) -> tuple[BarBatch, list[Rejection]]:
+    order = np.lexsort((rows.start, rows.symbol_index))
+    in_order = bool((np.diff(order) == 1).all()) if len(order) > 1 else True
+    ordered = rows if in_order else rows.where(order)
+    if len(ordered) < 2:
+        return ordered, []
+    repeats = (np.diff(ordered.symbol_index) == 0) & (np.diff(ordered.start) == 0)
+    if not repeats.any():
+        return ordered, []
+    earlier = np.flatnonzero(repeats)
+    rejected = [
+        _rejection(ordered, int(i), "conflicting_duplicate", "expected one row a slot, a later row of the answer differs")
+        for i in earlier
+        if not _same(ordered, int(i), int(i) + 1)
+    ]
+    keep = np.ones(len(ordered), dtype=bool)
+    keep[earlier] = False
+    return ordered.where(keep), rejected
+
+
+def _same(rows: BarBatch, i: int, j: int) -> bool:
+    columns = (rows.open, rows.high, rows.low, rows.close, rows.volume, rows.vwap, rows.trade_count)
+    return all(column[i] == column[j] or (np.isnan(column[i]) and np.isnan(column[j])) for column in columns)
