@@ -1,0 +1,58 @@
+"""Who may read: one decision for the REST API, the WebSocket feed and the live page.
+
+Until there are API keys three things open the door, and nothing does by default: a program on this machine, a staff session,
+the shared secret. Names that resolve to this machine from elsewhere (DNS rebinding) are ALLOWED_HOSTS' work.
+"""
+
+import secrets
+from collections.abc import Iterable
+from ipaddress import IPv6Address, ip_address
+
+from django.conf import settings
+from django.http import HttpRequest
+
+PROXY_HEADERS = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
+"""A request that carries one of them came through a proxy: its peer is the proxy, which says nothing of the caller."""
+_BEARER = "bearer "
+
+
+def is_allowed(*, client_host: str | None, authorization: str | None, is_staff: bool) -> bool:
+    """True for a caller on this machine, a staff session, or `Bearer <MARKETDATA_SHARED_SECRET>`.
+
+    `client_host` is the peer's address as text, None when it is unknown or a proxy's (see `direct_host`).
+    """
+    return is_staff or is_loopback(client_host) or _has_secret(authorization)
+
+
+def direct_host(*, peer: str | None, header_names: Iterable[str]) -> str | None:
+    """The peer's address, None when a header (any case) shows that a proxy stands between."""
+    return None if any(name.lower() in PROXY_HEADERS for name in header_names) else peer
+
+
+def is_loopback(host: str | None) -> bool:
+    """True for 127.0.0.0/8 and ::1, also when written as an IPv6-mapped IPv4 address; False for anything that is no address."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback
+
+
+def request_is_allowed(request: HttpRequest) -> bool:
+    """`is_allowed` for a Django request."""
+    user = getattr(request, "user", None)
+    host = direct_host(peer=request.META.get("REMOTE_ADDR"), header_names=request.headers)
+    # The session is looked up last: a caller on this machine costs no query.
+    return is_allowed(client_host=host, authorization=request.headers.get("Authorization"), is_staff=False) or bool(
+        user is not None and user.is_active and user.is_staff
+    )
+
+
+def _has_secret(authorization: str | None) -> bool:
+    secret = settings.SHARED_SECRET
+    if not secret or authorization is None or not authorization.lower().startswith(_BEARER):
+        return False
+    # Bytes: compare_digest takes ASCII text only.
+    return secrets.compare_digest(authorization[len(_BEARER) :].strip().encode(), secret.encode())
