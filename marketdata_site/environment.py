@@ -1,0 +1,79 @@
+"""What must stand in the environment before settings are read: the home, and the servers' URLs.
+
+`DATABASE_URL`, `REDIS_URL` and `CELERY_BROKER_URL` that are set are left alone; for the others embedded servers are started or
+found. Who starts Django by another way than `manage.py` or `marketdata_site.serve` sets the URLs itself.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEFAULT_HOME = PROJECT / ".marketdata"
+
+WITHOUT_SERVERS = frozenset(
+    {
+        "help",
+        "version",
+        "check",
+        "diffsettings",
+        "startapp",
+        "startproject",
+        "makemigrations",
+        "makemessages",
+        "compilemessages",
+        "collectstatic",
+        "findstatic",
+        "simulate_vendors",
+    }
+)
+"""Commands that neither read nor write a row."""
+
+
+def needs_servers(arguments: Sequence[str]) -> bool:
+    """Whether a command line of `manage.py` (without its own name) is about to use Postgres or Valkey."""
+    if not arguments or {"--help", "-h", "--version"} & set(arguments):
+        return False
+    asks_database = any(argument == "--database" or argument.startswith("--database=") for argument in arguments)
+    return asks_database or arguments[0] not in WITHOUT_SERVERS
+
+
+def prepare(*, with_servers: bool = True) -> None:
+    """Complete the environment of this process. Raises: EmbeddedServerError."""
+    home = Path(os.environ.get("MARKETDATA_HOME") or DEFAULT_HOME).absolute()
+    os.environ["MARKETDATA_HOME"] = str(home)
+    wants_postgres = with_servers and not os.environ.get("DATABASE_URL")
+    wants_valkey = with_servers and not os.environ.get("REDIS_URL")
+    started: dict[str, str] = {}
+    if wants_postgres or wants_valkey:
+        _end_orderly_on_sigterm()
+        from marketdata_site import embedded
+
+        started = embedded.ensure(home, postgres=wants_postgres, valkey=wants_valkey).environment()
+    if redis_url := os.environ.get("REDIS_URL"):
+        started.setdefault("CELERY_BROKER_URL", broker_url(redis_url))
+    for name, value in started.items():
+        if not os.environ.get(name):
+            os.environ[name] = value
+
+
+def broker_url(redis_url: str) -> str:
+    """Celery's URL for the database after the one of a Redis or Valkey URL, on the same server.
+
+    A cache that is flushed must not take the queues with it.
+    """
+    parts = urlsplit(redis_url)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    database = int(query.pop("db", "") or (parts.path.strip("/") if parts.scheme != "unix" else "") or 0) + 1
+    if parts.scheme == "unix":
+        return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query | {'virtual_host': str(database)})}"
+    return urlunsplit(parts._replace(path=f"/{database}", query=urlencode(query)))
+
+
+def _end_orderly_on_sigterm() -> None:
+    """Let SIGTERM run the exit handlers, so that the last user stops the embedded servers."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
