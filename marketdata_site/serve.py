@@ -1,0 +1,95 @@
+"""The web process: `python -m marketdata_site.serve --port 8000`. Daphne, with an end that WebSocket clients can see.
+
+Daphne's own shutdown dies of a KeyError when a socket was opened or ended within the last second, and then cancels nothing: the
+clients' consumers never get to say goodbye. It also exits 0 when its port is taken.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server as DaphneServer  # installs the asyncio reactor: before anything that imports twisted's
+
+from marketdata_site import environment
+from marketdata_site.embedded.errors import EmbeddedServerError
+
+PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS = 20, 30
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Clients send subscriptions and acknowledgements only; above this the socket is dropped."""
+
+
+class Server(DaphneServer):  # type: ignore[misc]  # published without types
+    """Daphne's server; cancels every running application on shutdown, and remembers that it could not listen."""
+
+    could_listen = True
+
+    def listen_success(self, port: Any) -> None:
+        """Say where we listen: with port 0 nobody else knows."""
+        super().listen_success(port)
+        for host, number in self.listening_addresses[-1:]:
+            print(f"Listening on http://{host}:{number}", flush=True)
+
+    def listen_error(self, failure: Any) -> None:
+        """Say why, and end."""
+        self.could_listen = False
+        print(f"error: {failure.getErrorMessage()}", file=sys.stderr, flush=True)
+        super().listen_error(failure)
+
+    def kill_all_applications(self) -> Any:
+        """Cancel what runs, and wait for it; connections without an application count as done."""
+        done: asyncio.Future[None] = asyncio.get_event_loop().create_future()
+        done.set_result(None)
+        for details in self.connections.values():
+            details.setdefault("application_instance", done)
+        return super().kill_all_applications()
+
+
+def _arguments(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m marketdata_site.serve", description="Serve the web pages, REST API and feed."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for a free one")
+    parser.add_argument("--fd", type=int, help="file descriptor of a listening socket, instead of host and port")
+    parser.add_argument("--forwarded", action="store_true", help="believe X-Forwarded-For and -Proto: only behind a proxy")
+    return parser.parse_args(words)
+
+
+def _endpoints(arguments: argparse.Namespace) -> list[str]:
+    if arguments.fd is not None:
+        return list(build_endpoint_description_strings(file_descriptor=arguments.fd))
+    return list(build_endpoint_description_strings(host=arguments.host, port=arguments.port))
+
+
+def main(words: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; answer the exit code."""
+    arguments = _arguments(words)
+    os.environ["MARKETDATA_ROLE"] = "web"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketdata_site.settings")
+    try:
+        environment.prepare()
+    except EmbeddedServerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    from marketdata_site.asgi import application
+
+    server = Server(
+        application=application,
+        endpoints=_endpoints(arguments),
+        ping_interval=PING_INTERVAL_SECONDS,
+        ping_timeout=PING_TIMEOUT_SECONDS,
+        websocket_max_message_size=MAX_MESSAGE_BYTES,
+        websocket_max_frame_size=MAX_MESSAGE_BYTES,
+        proxy_forwarded_address_header="X-Forwarded-For" if arguments.forwarded else None,
+        proxy_forwarded_proto_header="X-Forwarded-Proto" if arguments.forwarded else None,
+        server_name="marketdata",
+    )
+    server.run()
+    return 0 if server.could_listen else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
