@@ -1,0 +1,131 @@
+"""One bar query to one provider: all pages to the end, under one deadline.
+
+No failover, no budget, no retries: that is `providers.fetching`'s work. A failed later page fails the whole answer, because
+part of an answer would pass for silence about the rest.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from marketdata_site.observability.clock import now_us
+from providers.adapter import Account, Adapter, BarPage, HttpRequest, HttpResponse, check_supported
+from providers.errors import MalformedAnswer, UnknownSymbol, VendorTimeout
+from providers.http import VendorHttp
+from providers.market.types import BarBatch, BarQuery, Micros
+from providers.refusals import vendor_time_us
+
+MAX_PAGES = 1_000
+MAX_UNKNOWN_ROUNDS = 20
+"""A vendor that names one unknown symbol a refusal is asked this often for the rest."""
+
+Admit = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BarAnswer:
+    """A complete answer.
+
+    `asked_at`: our clock just before the first request; `received_at`: when the last page was complete. `vendor_time`: the
+    `Date` of the first page. `unknown_symbols`: named by the vendor as unknown; the batch answers for the others only.
+    `calls`: requests sent.
+    """
+
+    batch: BarBatch
+    asked_at: Micros
+    received_at: Micros
+    vendor_time: Micros | None
+    is_delayed: bool
+    unknown_symbols: tuple[str, ...]
+    calls: int
+    elapsed_s: float
+
+
+@dataclass(slots=True)
+class _Asking:
+    adapter: Adapter
+    account: Account
+    http: VendorHttp
+    deadline: float
+    admit: Admit | None
+    calls: int = 0
+    vendor_time: Micros | None = None
+    _seen: set[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=set)
+
+    async def pages(self, query: BarQuery) -> list[BarPage]:
+        pages: list[BarPage] = []
+        self._seen.clear()
+        self.vendor_time = None
+        request: HttpRequest | None = self.adapter.bars_request(query, self.account)
+        while request is not None:
+            self._guard(request)
+            response = await self._send(request)
+            if self.vendor_time is None:
+                self.vendor_time = vendor_time_us(response.headers)
+            pages.append(self.adapter.parse_bars(response, query, self.account))
+            request = pages[-1].next
+        return pages
+
+    async def _send(self, request: HttpRequest) -> HttpResponse:
+        if self.admit is not None:
+            await self.admit()
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise VendorTimeout(f"{self.account.provider}: the deadline passed after {self.calls} calls")
+        self.calls += 1
+        return await self.http.get(request, timeout_s=left)
+
+    def _guard(self, request: HttpRequest) -> None:
+        place = (request.url, tuple(sorted(request.params.items())))
+        if place in self._seen:
+            raise MalformedAnswer(
+                f"{self.account.provider} names page {len(self._seen)} as its own next page or an earlier one's"
+            )
+        if len(self._seen) >= MAX_PAGES:
+            raise MalformedAnswer(f"{self.account.provider} goes on after {MAX_PAGES} pages")
+        self._seen.add(place)
+
+
+async def fetch_bars(
+    adapter: Adapter,
+    account: Account,
+    query: BarQuery,
+    *,
+    http: VendorHttp,
+    deadline_s: float,
+    admit: Admit | None = None,
+) -> BarAnswer:
+    """Bars of a query, complete or not at all, within `deadline_s` seconds.
+
+    `admit` is awaited before each request, so that a rate budget counts pages; what it raises stops the answer. A refusal
+    that names some of the symbols as unknown is asked again without them.
+
+    Raises: ProviderError; UnknownSymbol when no symbol is left or the vendor did not say which one.
+    """
+    check_supported(adapter, query)
+    asked_at, begun = now_us(), time.monotonic()
+    asking = _Asking(adapter, account, http, begun + deadline_s, admit)
+    pages, unknown = await _known_pages(asking, query)
+    return BarAnswer(
+        batch=BarBatch.concat([page.batch for page in pages]),
+        asked_at=asked_at,
+        received_at=now_us(),
+        vendor_time=asking.vendor_time,
+        is_delayed=any(page.is_delayed for page in pages),
+        unknown_symbols=tuple(dict.fromkeys([*unknown, *(s for page in pages for s in page.unknown_symbols)])),
+        calls=asking.calls,
+        elapsed_s=time.monotonic() - begun,
+    )
+
+
+async def _known_pages(asking: _Asking, query: BarQuery) -> tuple[list[BarPage], list[str]]:
+    unknown: list[str] = []
+    while True:
+        try:
+            return await asking.pages(query), unknown
+        except UnknownSymbol as refusal:
+            rest = tuple(symbol for symbol in query.symbols if symbol not in refusal.symbols)
+            if not rest or rest == query.symbols or len(unknown) >= MAX_UNKNOWN_ROUNDS:
+                raise
+            unknown += [symbol for symbol in query.symbols if symbol in refusal.symbols]
+            query = replace(query, symbols=rest)
