@@ -1,7 +1,8 @@
 """A folder of recorded bars: `series.csv` names the files, each a gzip CSV. Reads files, keeps nothing.
 
-`series.csv` has the columns `path,symbol,interval,calendar,hours,rows,first,last`. A file has `ts_utc,open,high,low,close,volume`,
-or `date` (the session's date) in the place of `ts_utc` for `1d`. Stamps are the bar's open; an empty volume is unknown, not zero.
+`series.csv` has the columns `path,symbol,interval,calendar,hours,rows,first,last`. A file has the columns
+`ts_utc,open,high,low,close,volume`, or `date` (the session's date) in the place of `ts_utc` for `1d`. Stamps are the bar's
+open; an empty volume is unknown, not zero.
 """
 
 import csv
@@ -60,7 +61,7 @@ def load_manifest(folder: Path) -> list[DatasetSeries]:
 
 
 def read_bars(path: Path, *, symbol: str = "") -> BarBatch:
-    """All rows of one file in the file's order, for one symbol. Prices are exactly Python's `float(text)`. Raises: DatasetError."""
+    """All rows of one file in the file's order, for one symbol; numbers are Python's `float(text)`. Raises: DatasetError."""
     header, table = _read_table(path)
     stamp = header[0] if header else ""
     if stamp not in _LENGTH or tuple(header[1:]) != VALUE_COLUMNS:
