@@ -1,0 +1,80 @@
+"""What a write tells the feed, as JSON. Pure; `docs/feed.md` specifies the fields."""
+
+from urllib.parse import urlencode
+
+import msgspec
+import numpy as np
+
+from collector.core.spans import Spans
+from providers.market.types import BarBatch, from_us
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def iso(micros: int) -> str:
+    """RFC 3339 with `Z`, whole seconds unless there are fractions."""
+    return from_us(micros).isoformat().replace("+00:00", "Z")
+
+
+def bar_messages(
+    bars: BarBatch, *, interval: str, provider: str, revs: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+) -> list[object]:
+    """One message a row, in row order; `bars.symbols` are ours."""
+    columns = zip(
+        bars.symbol_index.tolist(),
+        bars.start.tolist(),
+        bars.open.tolist(),
+        bars.high.tolist(),
+        bars.low.tolist(),
+        bars.close.tolist(),
+        _nullable(bars.volume),
+        _nullable(bars.vwap),
+        _nullable(bars.trade_count),
+        revs.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "type": "bar",
+            "symbol": bars.symbols[symbol],
+            "interval": interval,
+            "start": iso(start),
+            "open": open_,
+            "high": high,
+            "low": low,
+            "close": close,
+            "volume": volume,
+            "vwap": vwap,
+            "trade_count": None if count is None else int(count),
+            "provider": provider,
+            "rev": rev,
+        }
+        for symbol, start, open_, high, low, close, volume, vwap, count, rev in columns
+    ]
+
+
+def history_message(*, symbol: str, interval: str, span: Spans, rows: int) -> dict[str, object]:
+    """Notice of bars older than a day: their outer span and where to read them."""
+    start, end = iso(int(span[0, 0])), iso(int(span[-1, 1]))
+    query = urlencode({"symbol": symbol, "interval": interval, "source": "native", "start": start, "end": end})
+    return {
+        "type": "history",
+        "symbol": symbol,
+        "interval": interval,
+        "start": start,
+        "end": end,
+        "rows": rows,
+        "fill_url": f"/bars?{query}",
+    }
+
+
+def encode(messages: list[object]) -> bytes:
+    """The bytes of a `FeedBatch`."""
+    return _ENCODER.encode(messages)
+
+
+def _nullable(column: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[float | None]:
+    values: list[float | None] = column.tolist()
+    for i in np.flatnonzero(np.isnan(column)):
+        values[i] = None
+    return values

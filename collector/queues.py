@@ -1,0 +1,36 @@
+"""Where jobs go. Only validated schemas get in; a message that finds no broker is no loss, the next plan finds the same work."""
+
+import logging
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+from collector.schemas import BarsFetchJob, Priority
+
+log = logging.getLogger(__name__)
+
+BACKFILL_QUEUE = "backfill"
+LIVE_EXPIRES_SECONDS = 55
+"""A live job that waited for nearly a minute is stale: the next plan asks for the same slots and newer ones."""
+
+
+def queue_of(job: BarsFetchJob) -> str:
+    """`live.<tier>` for live jobs, one queue for the rest."""
+    return f"live.{job.tier.lower()}" if job.priority is Priority.LIVE else BACKFILL_QUEUE
+
+
+def enqueue(job: BarsFetchJob) -> bool:
+    """Ring for a job; false when there is no broker to ring at."""
+    expires = LIVE_EXPIRES_SECONDS if job.priority is Priority.LIVE else None
+    try:
+        current_app.send_task(
+            "collector.tasks.fetch_bars",
+            args=[job.model_dump(mode="json")],
+            queue=queue_of(job),
+            expires=expires,
+            retry=False,
+        )
+    except OperationalError as error:
+        log.warning("no broker for a job of %d symbols: %s", len(job.symbols), error, extra={"action": "enqueue_failed"})
+        return False
+    return True

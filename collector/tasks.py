@@ -1,0 +1,75 @@
+"""Celery's doorbells: each reads the clock, makes one domain call, and may be lost or repeated without harm."""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_process_init, worker_process_shutdown
+
+from collector.feed.publisher import delete_old_batches, publish_unpublished
+from collector.partitions import ensure_partitions, month_of
+from collector.queues import enqueue
+from collector.schemas import BarsFetchJob
+from collector.services.collecting import collect_bars
+from collector.services.live import plan
+from marketdata_site.observability.clock import now, now_us
+from providers.loop import EventLoopThread
+
+log = logging.getLogger(__name__)
+
+SWEEP_OLDER_THAN_S = 2.0
+"""A batch this old and unpublished was left by a killed worker or a Valkey outage; younger ones are on their way."""
+SWEEP_LIMIT = 500
+MONTHS_AHEAD = 2
+
+_loop: EventLoopThread | None = None
+
+
+def vendor_loop() -> EventLoopThread:
+    """This worker process' event loop with its kept connections; made on first use, after the fork."""
+    global _loop  # noqa: PLW0603  # one a process, because connections must outlive a task
+    if _loop is None:
+        _loop = EventLoopThread()
+        _loop.start()
+    return _loop
+
+
+@worker_process_init.connect
+def _start_loop(**_: Any) -> None:
+    vendor_loop()
+
+
+@worker_process_shutdown.connect
+def _close_loop(**_: Any) -> None:
+    global _loop  # noqa: PLW0603  # see vendor_loop
+    if _loop is not None:
+        _loop.close()
+        _loop = None
+
+
+@shared_task(name="collector.tasks.fetch_bars")
+def fetch_bars(job: dict[str, Any]) -> None:
+    """Run one `BarsFetchJob`."""
+    collect_bars(BarsFetchJob.model_validate(job), now=now_us(), loop=vendor_loop())
+
+
+@shared_task(name="collector.tasks.plan_live")
+def plan_live() -> None:
+    """Enqueue what is due now."""
+    for job in plan(now=now_us()):
+        enqueue(job)
+
+
+@shared_task(name="collector.tasks.sweep_feed")
+def sweep_feed() -> None:
+    """Publish what a killed worker left unpublished."""
+    if count := publish_unpublished(now=now(), older_than_s=SWEEP_OLDER_THAN_S, limit=SWEEP_LIMIT):
+        log.info("published %d batches that were left behind", count, extra={"action": "feed_swept"})
+
+
+@shared_task(name="collector.tasks.look_after_tables")
+def look_after_tables() -> None:
+    """Make partitions ahead of their rows, delete feed batches past their age."""
+    this = month_of(now())
+    ensure_partitions(range(this - 1, this + MONTHS_AHEAD + 1))
+    delete_old_batches(now=now())

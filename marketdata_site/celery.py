@@ -1,0 +1,55 @@
+"""The Celery application: doorbells only. Every message may be lost or repeated; rows are the truth."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketdata_site.settings")
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import task_prerun
+
+from marketdata_site.beat import EverySecond
+
+app = Celery("marketdata")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_serializer="json",
+    accept_content=["json"],
+    task_default_queue="maintenance",
+    task_create_missing_queues=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    broker_connection_retry_on_startup=True,
+    # Without acknowledgements a worker survives a restart of the broker; strict order: plans first, then T0 before T1 before T2.
+    broker_transport_options={"ack_emulation": False, "queue_order_strategy": "priority"},
+    beat_schedule={
+        "plan-live": {
+            "task": "collector.tasks.plan_live",
+            "schedule": EverySecond(1),
+            "options": {"queue": "plan", "expires": 2},
+        },
+        "sweep-feed": {
+            "task": "collector.tasks.sweep_feed",
+            "schedule": EverySecond(5),
+            "options": {"queue": "maintenance", "expires": 5},
+        },
+        "look-after-tables": {
+            "task": "collector.tasks.look_after_tables",
+            "schedule": EverySecond(600),
+            "options": {"queue": "maintenance", "expires": 600},
+        },
+    },
+)
+app.autodiscover_tasks(["collector"])
+
+
+@task_prerun.connect
+def _drop_broken_connections(**_: Any) -> None:
+    """The connection is kept from task to task; one that a database restart broke is replaced here."""
+    from django.db import close_old_connections
+
+    close_old_connections()
