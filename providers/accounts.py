@@ -20,6 +20,11 @@ def credential(account: Account, name: str) -> str:
     return value
 
 
+def secrets_of(account: Account) -> tuple[str, ...]:
+    """What must not be in any message about this account."""
+    return tuple(account.credentials.values())
+
+
 def endpoint(account: Account, *, default: str, path: str) -> str:
     """Absolute URL of an encoded `path` (which may carry a query) below the account's base URL.
 

@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from marketdata_site.observability.clock import now_us
+from marketdata_site.observability.redaction import redact
+from providers.accounts import secrets_of
 from providers.adapter import Account, Adapter, BarPage, HttpRequest, HttpResponse, check_supported
-from providers.errors import MalformedAnswer, UnknownSymbol, VendorTimeout
+from providers.errors import MalformedAnswer, ProviderError, UnknownSymbol, VendorTimeout
 from providers.http import VendorHttp
 from providers.market.types import BarBatch, BarQuery, Micros
 from providers.refusals import vendor_time_us
@@ -105,7 +107,11 @@ async def fetch_bars(
     check_supported(adapter, query)
     asked_at, begun = now_us(), time.monotonic()
     asking = _Asking(adapter, account, http, begun + deadline_s, admit)
-    pages, unknown = await _known_pages(asking, query)
+    try:
+        pages, unknown = await _known_pages(asking, query)
+    except ProviderError as error:
+        error.args = (redact(str(error), secrets=secrets_of(account)),)  # a net below each adapter's own care
+        raise
     return BarAnswer(
         batch=BarBatch.concat([page.batch for page in pages]),
         asked_at=asked_at,

@@ -10,7 +10,7 @@ Row keys are the common short ones: `o h l c` required, `v vw n` optional, `t` i
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Annotated, Any, TypeVar
@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from marketdata_site.observability.redaction import redact
 from providers.errors import MalformedAnswer, UnsupportedRequest, VendorFault
 from providers.market.types import (
     DAY_US,
@@ -39,6 +40,7 @@ Decoded = TypeVar("Decoded")
 _STAMP_LIMIT_US = to_us(datetime(2262, 1, 1, tzinfo=UTC))
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_EXCERPT_SOURCE_BYTES = 8_192
 _PRICES = ("o", "h", "l", "c")
 _OPTIONAL = ("v", "vw", "n")
 
@@ -173,8 +175,8 @@ def micros_of_times(values: list[datetime]) -> MicrosArray:
     return np.rint(seconds * 1_000_000.0).astype(np.int64)
 
 
-def json_document(body: bytes) -> object:
-    """Any JSON value.
+def json_document(body: bytes, *, secrets: Collection[str]) -> object:
+    """Any JSON value; `secrets` are kept out of the errors.
 
     Raises: VendorFault when the body broke off (empty, or JSON whose brackets never close): asking again helps.
     MalformedAnswer when it is complete and no JSON, such as an HTML page.
@@ -185,14 +187,14 @@ def json_document(body: bytes) -> object:
         pass
     if has_broken_off(body):
         raise VendorFault(f"the answer broke off after {len(body)} bytes")
-    raise MalformedAnswer(f"expected JSON, got {excerpt(body)!r}")
+    raise MalformedAnswer(f"expected JSON, got {excerpt(body, secrets=secrets)!r}")
 
 
-def json_object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes, *, secrets: Collection[str]) -> dict[str, Any]:
     """A JSON object. Raises: as `json_document`; MalformedAnswer for any other JSON value."""
-    document = json_document(body)
+    document = json_document(body, secrets=secrets)
     if not isinstance(document, dict):
-        raise MalformedAnswer(f"expected a JSON object, got {excerpt(body)!r}")
+        raise MalformedAnswer(f"expected a JSON object, got {excerpt(body, secrets=secrets)!r}")
     return document
 
 
@@ -208,9 +210,13 @@ def has_broken_off(body: bytes) -> bool:
     return b'"' in bare or opened > bare.count(b"}") + bare.count(b"]")
 
 
-def excerpt(body: bytes, *, length: int = 80) -> str:
-    """The beginning of a body on one line, for error messages; not yet redacted."""
-    return " ".join(body[: 4 * length].decode("utf-8", errors="replace").split())[:length]
+def excerpt(body: bytes, *, secrets: Collection[str], length: int = 80) -> str:
+    """The redacted beginning of a body on one line, for error messages.
+
+    Redacted before it is cut: half a key at the cut would pass unseen.
+    """
+    text = body[:_EXCERPT_SOURCE_BYTES].decode("utf-8", errors="replace")
+    return " ".join(redact(text, secrets=secrets).split())[:length]
 
 
 def to_session_dates(batch: BarBatch, *, zone: tzinfo) -> BarBatch:
@@ -225,12 +231,17 @@ def within(batch: BarBatch, *, query: BarQuery) -> BarBatch:
     return batch if inside.all() else batch.where(inside)
 
 
+def clamped(micros: Micros) -> Micros:
+    """An instant that every calendar and vendor can spell; callers with an open end name very distant ones."""
+    return min(max(micros, -_STAMP_LIMIT_US), _STAMP_LIMIT_US)
+
+
 def session_span(query: BarQuery) -> tuple[date, date]:
     """First and last date, both inclusive, whose 00:00 UTC lies in a daily query.
 
     Raises: UnsupportedRequest when there is none: the vendor would answer for a day that was not asked for.
     """
-    first, last = -(-query.start // DAY_US), (query.end - 1) // DAY_US
+    first, last = -(-clamped(query.start) // DAY_US), (clamped(query.end) - 1) // DAY_US
     if query.interval is not Interval.D1 or first > last:
         raise UnsupportedRequest(f"no session date in [{query.start}, {query.end})")
     return date.fromordinal(_EPOCH_DAY + first), date.fromordinal(_EPOCH_DAY + last)

@@ -13,6 +13,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from marketdata_site.observability.redaction import redact
+from providers.accounts import secrets_of
 from providers.adapter import Account, HttpResponse
 from providers.errors import (
     AuthFailed,
@@ -25,7 +26,6 @@ from providers.errors import (
     VendorFault,
 )
 from providers.market.types import Micros, to_us
-from providers.parsing import excerpt
 
 _TEXT_KEYS = (
     "error",
@@ -41,6 +41,7 @@ _TEXT_KEYS = (
     "error_description",
 )
 _MESSAGE_LENGTH = 300
+_TEXT_BYTES = 8_192
 
 _THROTTLED = re.compile(
     r"too many requests|rate.?limit|maximum requests|requests? limit|limit (?:has been )?(?:reached|exceeded)", re.I
@@ -76,13 +77,13 @@ def vendor_text(body: bytes) -> str:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        return excerpt(body, length=_MESSAGE_LENGTH)
-    return _text_of(document) or excerpt(body, length=_MESSAGE_LENGTH)
+        document = None
+    return _text_of(document) or " ".join(body[:_TEXT_BYTES].decode("utf-8", errors="replace").split())
 
 
 def _text_of(value: object) -> str:
     if isinstance(value, str):
-        return value[:_MESSAGE_LENGTH]
+        return value[:_TEXT_BYTES]
     if isinstance(value, list):
         return "; ".join(filter(None, (_text_of(item) for item in value[:3])))
     if isinstance(value, dict):
@@ -96,24 +97,24 @@ def refusal(
     account: Account,
     symbols: tuple[str, ...],
     forbidden: type[PermanentError],
-    text: str | None = None,
 ) -> ProviderError:
     """The error that an answer other than a success means.
 
-    `forbidden`: what this vendor's 403 means when its text says nothing. `text`: what the vendor said, read from the body
-    when None. An `UnknownSymbol` names those of `symbols` that the vendor named, all of them when only one was asked, none
-    when it did not say which.
+    `forbidden`: what this vendor's 403 means when its text says nothing. An `UnknownSymbol` names those of `symbols` that the
+    vendor named, all of them when only one was asked, none when it did not say which.
     """
-    said = vendor_text(response.body) if text is None else text
-    message = redact(
-        f"{account.provider} answered {response.status}: {said or 'nothing'}", secrets=account.credentials.values()
-    )
+    said = vendor_text(response.body)
+    message = f"{account.provider} answered {response.status}: {_shown(said, account)}"
     status = response.status
     if status == 429:
         return Throttled(message, status=status, retry_after=retry_after_s(response.headers))
     if status >= 500 or status in _RETRY_LATER or 300 <= status < 400:
         return VendorFault(message, status=status)
     return _by_text(said, message, response, symbols) or _by_status(message, status, forbidden)
+
+
+def _shown(said: str, account: Account) -> str:
+    return redact(said, secrets=secrets_of(account))[:_MESSAGE_LENGTH] or "nothing"  # redacted before it is cut
 
 
 def _by_text(said: str, message: str, response: HttpResponse, symbols: tuple[str, ...]) -> ProviderError | None:

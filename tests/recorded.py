@@ -1,7 +1,7 @@
 """Where the recorded data of vendors lies: beside the project, never inside it.
 
-Tests that read it carry `@needs_recorded`; without the folder they are skipped, and every form it holds is also covered by small bodies
-written in the unit tests.
+Tests that read it carry `@needs_recorded`; without the folder they are skipped, and every form it holds is also covered by
+small bodies written in the unit tests.
 """
 
 import json

@@ -24,7 +24,7 @@ _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "
 
 def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
     """The text without the given secrets and without anything that stands where vendors put keys."""
-    for secret in sorted({s for s in secrets if s}, key=len, reverse=True):
+    for secret in sorted({s.strip() for s in secrets if s.strip()}, key=len, reverse=True):
         for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
             text = text.replace(form, MASK)
     text = _IN_HEADER.sub(lambda m: f"{m[1]}{m[2]}{MASK}", text)

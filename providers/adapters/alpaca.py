@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from providers.accounts import credential, endpoint
+from providers.accounts import credential, endpoint, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits
 from providers.errors import AuthFailed, MalformedAnswer, ProviderError, UnsupportedRequest
 from providers.market.types import Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval, from_us
@@ -35,6 +35,7 @@ from providers.parsing import (
     BarRow,
     LenientBars,
     batch_of_rows,
+    clamped,
     decode_or_none,
     excerpt,
     joined,
@@ -166,7 +167,7 @@ def _feed(account: Account) -> str:
 def _span(query: BarQuery) -> tuple[str, str]:
     """`start` and `end` of the wire, both inclusive; the end of `[start, end)` is a microsecond short of its instant."""
     if query.interval is not Interval.D1:
-        return _rfc3339(from_us(query.start)), _rfc3339(from_us(query.end - 1))
+        return _rfc3339(from_us(clamped(query.start))), _rfc3339(from_us(clamped(query.end) - 1))
     first, last = session_span(query)
     if query.asset_class is AssetClass.CRYPTO:
         return _rfc3339(datetime.combine(first, time.min, UTC)), _rfc3339(datetime.combine(last, time(23, 59, 59), UTC))
@@ -192,7 +193,7 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> tuple[Ba
         groups = _by_symbol(bars=typed.bars, bar=typed.bar, symbol=typed.symbol, query=query)
         if set(groups) <= set(query.symbols):
             return _typed_batch(groups), typed.next_page_token
-    document = json_object(response.body)
+    document = json_object(response.body, secrets=secrets_of(account))
     if "bars" not in document and "bar" not in document:
         raise _refused(response, query, account)
     token = document.get("next_page_token")
@@ -246,6 +247,8 @@ def _lenient_batch(groups: dict[str, list[Any]], query: BarQuery) -> BarBatch:
 
 def _refused(response: HttpResponse, query: BarQuery, account: Account) -> ProviderError:
     """A 403 that does not speak of a subscription is a wrong key; a 200 that holds neither bars nor a message is no answer."""
-    if response.status == 200 and not json_object(response.body).get("message"):
-        return MalformedAnswer(f"alpaca answered 200 without bars: {excerpt(response.body)!r}", status=200)
+    if response.status == 200 and not json_object(response.body, secrets=secrets_of(account)).get("message"):
+        return MalformedAnswer(
+            f"alpaca answered 200 without bars: {excerpt(response.body, secrets=secrets_of(account))!r}", status=200
+        )
     return refusal(response=response, account=account, symbols=query.symbols, forbidden=AuthFailed)

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from providers.accounts import credential, endpoint
+from providers.accounts import credential, endpoint, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits
 from providers.errors import MalformedAnswer, NotEntitled, ProviderError, UnknownSymbol, UnsupportedRequest
 from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, Interval
@@ -128,7 +128,7 @@ class Polygon:
         """
         if response.status != 200:
             raise _refused(response, query, account)
-        answer, batch = _read(response.body, query)
+        answer, batch = _read(response.body, query, account)
         sent = 0 if batch is None else len(batch) + len(batch.malformed)
         if answer.status not in _SUCCESS and not (answer.status is None and sent):
             raise _refused(response, query, account)
@@ -175,7 +175,7 @@ def _day_zone(query: BarQuery) -> tzinfo:
     return UTC if is_utc else _NEW_YORK
 
 
-def _read(body: bytes, query: BarQuery) -> tuple[_Answer, BarBatch | None]:
+def _read(body: bytes, query: BarQuery, account: Account) -> tuple[_Answer, BarBatch | None]:
     typed = decode_or_none(_TYPED, body)
     if typed is not None and typed.results is None:
         return typed, None
@@ -186,7 +186,7 @@ def _read(body: bytes, query: BarQuery) -> tuple[_Answer, BarBatch | None]:
             return typed, batch_of_rows(
                 symbols=owner, symbol_index=np.zeros(len(start), dtype=np.int32), start=start, rows=typed.results
             )
-    return _read_leniently(json_object(body), query)
+    return _read_leniently(json_object(body, secrets=secrets_of(account)), query)
 
 
 def _read_leniently(document: dict[str, Any], query: BarQuery) -> tuple[_Answer, BarBatch | None]:
@@ -243,7 +243,9 @@ def _refused(response: HttpResponse, query: BarQuery, account: Account) -> Provi
     word = _status_word(response.body)
     said = f"polygon answered {response.status}"
     if word is None and response.status == 200:
-        return MalformedAnswer(f"{said} without status and results: {excerpt(response.body)!r}", status=200)
+        return MalformedAnswer(
+            f"{said} without status and results: {excerpt(response.body, secrets=secrets_of(account))!r}", status=200
+        )
     if word == "NOT_FOUND" and response.status in (200, 404):
         return UnknownSymbol(f"{said}: no data for {joined(query.symbols)}", symbols=query.symbols, status=response.status)
     if word == "NOT_AUTHORIZED" and response.status == 200:
@@ -253,6 +255,6 @@ def _refused(response: HttpResponse, query: BarQuery, account: Account) -> Provi
 
 def _status_word(body: bytes) -> str | None:
     try:
-        return str(json_object(body)["status"]).upper()
+        return str(json_object(body, secrets=())["status"]).upper()
     except (ProviderError, KeyError):
         return None

@@ -1,0 +1,97 @@
+"""What holds for each registered adapter, whatever its vendor: the contract of `providers.adapter`."""
+
+from dataclasses import replace
+
+import pytest
+
+from providers.adapter import Account, Adapter, HttpResponse, check_supported
+from providers.errors import AuthFailed, MalformedAnswer, ProviderError, RetryableError, UnsupportedRequest
+from providers.market.types import DAY_US, Adjustment, AssetClass, BarQuery, Interval
+from providers.registry import adapter_names, get_adapter
+from tests.contract.asking import SECRET, WIDE_START, account_of, query_of
+
+PAGE = b"<!doctype html><html><head><title>Just a moment...</title></head><body>{}</body></html>"
+
+pytestmark = pytest.mark.parametrize("adapter", [get_adapter(name) for name in adapter_names()], ids=lambda a: a.name)
+
+
+def a_query(adapter: Adapter, **changes: object) -> BarQuery:
+    asset_class = min(adapter.limits.asset_classes)
+    symbol = adapter.vendor_symbol("BTC-USD" if asset_class is AssetClass.CRYPTO else "AAPL", asset_class)
+    query = query_of(symbol, asset_class=asset_class, interval=min(adapter.limits.intervals, key=lambda i: i.us))
+    query = replace(query, start=WIDE_START, end=WIDE_START + 5 * DAY_US, adjustment=min(adapter.limits.adjustments))
+    return replace(query, **changes)
+
+
+def test_adapter_refuses_what_it_does_not_offer(adapter: Adapter) -> None:
+    limits = adapter.limits
+    refused = [a_query(adapter, interval=interval) for interval in set(Interval) - limits.intervals]
+    refused += [a_query(adapter, asset_class=asset_class) for asset_class in set(AssetClass) - limits.asset_classes]
+    refused += [a_query(adapter, adjustment=adjustment) for adjustment in set(Adjustment) - limits.adjustments]
+    refused += [a_query(adapter, symbols=("A",) * (limits.max_symbols_per_call + 1)), a_query(adapter, symbols=())]
+    for query in refused:
+        with pytest.raises(UnsupportedRequest):
+            check_supported(adapter, query)
+
+
+def test_adapter_asks_its_own_host_with_secrets_in_headers_only(adapter: Adapter) -> None:
+    account = account_of(adapter, base_url="http://127.0.0.1:9/")
+    for interval in adapter.limits.intervals:
+        request = adapter.bars_request(a_query(adapter, interval=interval), account)
+        assert request.url.startswith("http://127.0.0.1:9/")
+        assert "//" not in request.url.removeprefix("http://")
+        assert SECRET not in request.url + repr(request.params)
+        assert SECRET not in repr(request)
+
+
+def test_adapter_names_its_default_host_over_tls(adapter: Adapter) -> None:
+    request = adapter.bars_request(a_query(adapter), account_of(adapter))
+    assert request.url.startswith(adapter.default_base_url + "/")
+    assert adapter.default_base_url.startswith("https://")
+
+
+def test_adapter_says_that_a_credential_is_missing(adapter: Adapter) -> None:
+    if not adapter.credential_names:
+        pytest.skip("this vendor wants none")
+    account = Account(provider="p", adapter=adapter.name, base_url="", credentials=dict.fromkeys(adapter.credential_names, " "))
+    with pytest.raises(AuthFailed):
+        adapter.bars_request(a_query(adapter), account)
+
+
+@pytest.mark.parametrize("body", [PAGE, b"null", b"[]", b'"ok"', b"17", b"{}", b"\xff\xfe\x00", b"OK"])
+def test_success_with_a_foreign_body_is_malformed(adapter: Adapter, body: bytes) -> None:
+    if adapter.name not in {"polygon", "alpaca"} and body in (b"[]", b"null", b"{}"):
+        pytest.skip("other vendors may mean something by it")
+    with pytest.raises(MalformedAnswer):
+        adapter.parse_bars(HttpResponse(200, {}, body), a_query(adapter), account_of(adapter))
+
+
+@pytest.mark.parametrize("body", [b"", b"  ", b"{", b'{"a": [1, 2', b'{"a": "x'])
+def test_success_with_a_body_that_broke_off_can_be_asked_again(adapter: Adapter, body: bytes) -> None:
+    with pytest.raises(RetryableError):
+        adapter.parse_bars(HttpResponse(200, {}, body), a_query(adapter), account_of(adapter))
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 404, 408, 409, 418, 422, 429, 500, 502, 503, 504, 522])
+@pytest.mark.parametrize("body", [b"", PAGE, b"null", b"[]", b'{"error": {"message": ["x"]}}', b"{", b"\xff", b"[" * 100_000])
+def test_refusal_in_any_form_is_one_of_ours(adapter: Adapter, status: int, body: bytes) -> None:
+    with pytest.raises(ProviderError) as caught:
+        adapter.parse_bars(HttpResponse(status, {}, body), a_query(adapter), account_of(adapter))
+    if status >= 500 or status == 429:
+        assert caught.value.retryable
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 422, 429, 500])
+@pytest.mark.parametrize(
+    "template", ['{{"error": "key {0} refused", "message": "{0}"}}', '{{"status": "{0}"}}', "<p>{0}</p>", "{0}", '{{"a":"{0}']
+)
+@pytest.mark.parametrize("padding", [0, 76, 296])
+def test_echoed_credential_is_in_no_error_not_even_half_of_it(
+    adapter: Adapter, status: int, template: str, padding: int
+) -> None:
+    account = account_of(adapter)
+    echoed = " ".join(["x" * padding, *account.credentials.values()])
+    with pytest.raises(ProviderError) as caught:
+        adapter.parse_bars(HttpResponse(status, {}, template.format(echoed).encode()), a_query(adapter), account)
+    assert SECRET[:5] not in str(caught.value)

@@ -1,0 +1,120 @@
+"""Every recorded bar or error answer of a vendor, read by its adapter, means what the vendor meant."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from providers.adapter import BarPage
+from providers.errors import ProviderError, VendorFault
+from providers.market.types import DAY_US, SECOND_US
+from providers.registry import get_adapter
+from tests.contract.asking import account_of, query_of
+from tests.contract.meanings import MEANINGS, Meaning
+from tests.recorded import Recording, needs_recorded, recordings
+
+KINDS = {"bars", "error"}
+RECORDED = [r for vendor in MEANINGS for r in recordings(vendor) if r.kind in KINDS]
+WITH_ROWS = [r for r in RECORDED if MEANINGS[r.vendor].get(r.name, Meaning((), "1m")).rows]  # type: ignore[arg-type]
+
+each_recording = pytest.mark.parametrize("recording", RECORDED, ids=lambda r: f"{r.vendor}-{r.name}")
+each_with_rows = pytest.mark.parametrize("recording", WITH_ROWS, ids=lambda r: f"{r.vendor}-{r.name}")
+
+
+def parse(recording: Recording, *, body: bytes | None = None, **changes: int) -> BarPage:
+    meaning = MEANINGS[recording.vendor][recording.name]
+    adapter = get_adapter(recording.vendor)
+    query = replace(query_of(*meaning.symbols, interval=meaning.interval, asset_class=meaning.asset_class), **changes)
+    response = recording.response if body is None else replace(recording.response, body=body)
+    return adapter.parse_bars(response, query, account_of(adapter))
+
+
+@needs_recorded
+@pytest.mark.parametrize("vendor", MEANINGS)
+def test_every_recorded_bar_answer_has_a_meaning(vendor: str) -> None:
+    recorded = {r.name for r in recordings(vendor) if r.kind in KINDS}
+    assert recorded == set(MEANINGS[vendor])
+
+
+@needs_recorded
+@each_recording
+def test_answer_is_read_by_its_meaning(recording: Recording) -> None:
+    meaning = MEANINGS[recording.vendor][recording.name]
+    if meaning.error is not None:
+        with pytest.raises(meaning.error) as caught:
+            parse(recording)
+        assert caught.value.status == recording.response.status
+        return
+    page = parse(recording)
+    batch = page.batch
+    assert (len(batch), len(batch.malformed)) == (meaning.rows, 0)
+    assert (page.is_delayed, page.next is not None) == (meaning.is_delayed, meaning.has_next)
+    if meaning.first is not None and meaning.starts is not None:
+        assert (batch.start[0], batch.start[-1]) == meaning.starts
+        columns = (batch.open, batch.high, batch.low, batch.close, batch.volume, batch.vwap, batch.trade_count)
+        assert np.array_equal([column[0] for column in columns], meaning.first, equal_nan=True)
+        assert {batch.symbols[i] for i in batch.symbol_index} == set(meaning.symbols)
+
+
+@needs_recorded
+@each_with_rows
+def test_rows_outside_the_window_are_dropped(recording: Recording) -> None:
+    starts = parse(recording).batch.start
+    first = int(starts.min())
+    assert len(parse(recording, start=first, end=first + SECOND_US).batch) == int((starts == first).sum())
+    assert len(parse(recording, start=first - DAY_US, end=first).batch) == 0
+
+
+@needs_recorded
+@each_recording
+@pytest.mark.parametrize("tenths", range(10))
+def test_body_that_broke_off_is_the_vendors_fault(recording: Recording, tenths: int) -> None:
+    body = recording.response.body
+    expected: type[ProviderError] = MEANINGS[recording.vendor][recording.name].error or VendorFault
+    if recording.response.status != 200:
+        expected = ProviderError  # what is left of the text may not tell any more
+    with pytest.raises(expected):
+        parse(recording, body=body[: len(body) * tenths // 10])
+
+
+@needs_recorded
+@each_with_rows
+def test_rows_doubled_and_reversed_are_all_there(recording: Recording) -> None:
+    document = json.loads(recording.response.body)
+    lists = [value for value in _lists(document) if value and isinstance(value[0], dict)]
+    if not lists:
+        pytest.skip("a latest bar has no list")
+    for rows in lists:
+        rows[:] = [*reversed(rows), *rows]
+    page = parse(recording, body=json.dumps(document).encode())
+    assert len(page.batch) == 2 * MEANINGS[recording.vendor][recording.name].rows
+
+
+@needs_recorded
+@each_with_rows
+def test_one_bad_row_never_costs_its_batch(recording: Recording) -> None:
+    document = json.loads(recording.response.body)
+    lists = [value for value in _lists(document) if value and isinstance(value[0], dict)]
+    if not lists:
+        pytest.skip("a latest bar has no list")
+    lists[0].insert(0, lists[0][0] | {"o": "a lot"})
+    page = parse(recording, body=json.dumps(document).encode())
+    assert len(page.batch) == MEANINGS[recording.vendor][recording.name].rows
+    assert [row.reason for row in page.batch.malformed] == ["o must be a number, got 'a lot'"]
+
+
+@needs_recorded
+@each_with_rows
+def test_numbers_sent_as_strings_are_the_same_numbers(recording: Recording) -> None:
+    plain = parse(recording).batch
+    document = json.loads(recording.response.body, parse_float=str, parse_int=str)
+    quoted = parse(recording, body=json.dumps(document).encode()).batch
+    for column in ("start", "open", "high", "low", "close", "volume", "vwap", "trade_count"):
+        np.testing.assert_array_equal(getattr(plain, column), getattr(quoted, column))
+
+
+def _lists(value: object) -> list[list[dict[str, object]]]:
+    if isinstance(value, dict):
+        return [found for inner in value.values() for found in _lists(inner)]
+    return [value] if isinstance(value, list) else []
