@@ -97,12 +97,14 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "channels",
+    "ninja",  # its own copy of the API documentation's scripts, so that nothing is loaded from elsewhere
     "providers",
     "collector",
     "ops",
 ]
 
 MIDDLEWARE = [
+    "marketdata_site.api_errors.json_errors",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,8 +1,13 @@
-"""Every address of the service."""
+"""Every address of the service. The WebSocket feed is routed in `marketdata_site.asgi`."""
 
 from django.contrib import admin
 from django.urls import path
 
+from marketdata_site.api import api
+from ops.pages import live
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", live, name="live"),
+    path("", api.urls),
 ]

@@ -1,0 +1,110 @@
+"""Read endpoints over what is held: bars, instruments, coverage. Who may call them is decided where they are mounted."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+
+from collector.api_schemas import (
+    MOST_SESSIONS,
+    BarsIn,
+    BarsOut,
+    CoverageIn,
+    CoverageOut,
+    InstrumentsIn,
+    InstrumentsOut,
+)
+from collector.models import Series
+from collector.selectors.bars import BarsQuery, bars_page
+from collector.selectors.coverage import SessionCoverage, coverage_of
+from collector.selectors.instruments import instruments_page
+from collector.selectors.series import find_series
+from marketdata_site.observability import clock
+from providers.api_errors import ApiError
+from providers.market.types import from_us
+
+router = Router(tags=["data"])
+
+
+@router.get("/bars", response=BarsOut, operation_id="list_bars", summary="Bars of one or several symbols")
+def list_bars(request: HttpRequest, query: Query[BarsIn]) -> HttpResponse:
+    """Bars by symbol and time, a page at a time.
+
+    `start` is inclusive, `end` exclusive; both apply to the bar's open. `1m`, `30m` and `1d` bars are returned as vendors sent them.
+    `5m`, `15m` and `1h` are made from the 1m bars on read: counted from the session's open (`anchor=session`, off-session minutes
+    left out) or from 00:00 UTC (`anchor=clock`); such a bar is `complete` when every expected minute is held or proven empty;
+    its volume is null when one minute's is unknown, its vwap when one minute has none. `source=native` asks for a collected series
+    of that very interval instead. A page of derived bars may hold fewer than `limit`: go on until `next` is null.
+
+    `as_of` gives the values that were held at that moment; which slots are proven empty is always judged by today's knowledge.
+    """
+    _refuse_unknown(request, BarsIn)
+    values = query.model_dump(exclude={"symbol", "end"})
+    page = bars_page(BarsQuery(symbols=tuple(query.symbol), end=query.end or clock.now(), **values))
+    return _json({"bars": page.bars, "next": page.next})
+
+
+@router.get("/instruments", response=InstrumentsOut, operation_id="list_instruments", summary="Instruments and their series")
+def list_instruments(request: HttpRequest, query: Query[InstrumentsIn]) -> HttpResponse:
+    """Instruments by symbol and MIC, a page at a time, each with what is collected of it."""
+    _refuse_unknown(request, InstrumentsIn)
+    page = instruments_page(
+        prefix=query.symbol,
+        tier=query.tier,
+        mic=query.mic,
+        asset_class=query.asset_class,
+        limit=query.limit,
+        after=query.after,
+    )
+    return _json({"instruments": page.instruments, "next": page.next})
+
+
+@router.get("/coverage", response=CoverageOut, operation_id="list_coverage", summary="What is there and what is missing")
+def list_coverage(request: HttpRequest, query: Query[CoverageIn]) -> HttpResponse:
+    """Per symbol and session: slots expected so far, held, proven empty, missing, and the missing spans.
+
+    `start` and `end` are session dates, both included. Expected are the calendar's slots that have closed, inside of the series'
+    `collect_from`/`collect_until` and of the instrument's listing. Sessions without any are left out.
+    """
+    _refuse_unknown(request, CoverageIn)
+    last = query.end or query.start
+    if not query.start <= last < query.start + timedelta(days=MOST_SESSIONS):
+        raise ApiError(f"end: expected {MOST_SESSIONS} dates at most, none before start", code="bad_range", field="end")
+    series = find_series(
+        symbols=query.symbol, mic=query.mic, interval=query.interval, hours=query.hours, adjustment=query.adjustment
+    )
+    found = coverage_of(series=series, first=query.start, last=last, now=clock.now_us())
+    return _json({"coverage": [_session(one, session) for one, sessions in found for session in sessions]})
+
+
+def _session(series: Series, coverage: SessionCoverage) -> dict[str, Any]:
+    return {
+        "symbol": series.instrument.symbol,
+        "mic": series.instrument.mic,
+        "interval": series.interval,
+        "hours": series.hours,
+        "adjustment": series.adjustment,
+        "session": coverage.session,
+        "expected": coverage.expected,
+        "held": coverage.held,
+        "empty": coverage.empty,
+        "missing": coverage.missing,
+        "missing_spans": [
+            {"start": from_us(span.start), "end": from_us(span.end), "slots": span.slots} for span in coverage.missing_spans
+        ],
+    }
+
+
+def _refuse_unknown(request: HttpRequest, schema: type[Schema]) -> None:
+    """A misspelt filter must not be read as no filter. Raises: ApiError that names it and the known ones."""
+    for name in request.GET:
+        if name not in schema.model_fields:
+            known = ", ".join(schema.model_fields)
+            raise ApiError(f"{name}: unknown parameter; known: {known}", code="unknown_parameter", field=name)
+
+
+def _json(body: dict[str, Any]) -> HttpResponse:
+    # A page of 10,000 bars through pydantic would take most of a second; the schemas are held by tests instead.
+    return HttpResponse(msgspec.json.encode(body), content_type="application/json")

@@ -1,0 +1,218 @@
+"""What the read endpoints take and give. Pydantic lives at this edge only."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+
+from ninja import Field, Schema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from collector.core.aggregation import Anchor
+from collector.core.symbols import MIC_PATTERN, SYMBOL_PATTERN, is_symbol
+from providers.market.types import Adjustment, AssetClass, Hours, Interval
+
+MOST_SYMBOLS = 100
+MOST_BARS = 10_000
+MOST_INSTRUMENTS = 1_000
+MOST_SESSIONS = 31
+YEARS = range(1970, 2200)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def parse_instant(value: object) -> datetime:
+    """UTC datetime of an RFC 3339 text. Pydantic alone would take `0`, dates and times without a zone. Raises: ValueError."""
+    text = value.upper() if isinstance(value, str) else ""
+    if not _RFC3339.fullmatch(text):
+        hint = " (write + as %2B in an address)" if " " in text else ""
+        raise ValueError(f"expected RFC 3339 with a zone, such as 2026-11-20T14:30:00Z, got {value!r}{hint}")
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"there is no such time: {value!r}") from None
+    _check_year(moment, value)
+    return moment
+
+
+def parse_day(value: object) -> date:
+    """Date of a `YYYY-MM-DD` text. Raises: ValueError."""
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError(f"expected a date such as 2026-11-20, got {value!r}")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"there is no such date: {value!r}") from None
+    _check_year(day, value)
+    return day
+
+
+def _check_year(moment: date, value: object) -> None:
+    if moment.year not in YEARS:
+        raise ValueError(f"expected a year from {YEARS[0]} to {YEARS[-1]}, got {value!r}")
+
+
+def split_symbols(values: list[str]) -> list[str]:
+    """Symbols of repeated and of comma-separated parameters, each once. Raises: ValueError."""
+    symbols = list(dict.fromkeys(part for value in values for part in value.split(",") if part))
+    if wrong := [symbol for symbol in symbols if not is_symbol(symbol)]:
+        raise ValueError(f"expected 1 to 40 characters without spaces, got {wrong[0]!r}")
+    if not 1 <= len(symbols) <= MOST_SYMBOLS:
+        raise ValueError(f"expected 1 to {MOST_SYMBOLS} symbols, got {len(symbols)}")
+    return symbols
+
+
+Instant = Annotated[
+    datetime, BeforeValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
+]
+Day = Annotated[date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"}, mode="validation")]
+Symbols = Annotated[
+    list[str],
+    AfterValidator(split_symbols),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "string", "pattern": SYMBOL_PATTERN},
+            "minItems": 1,
+            "maxItems": MOST_SYMBOLS,
+        },
+        mode="validation",
+    ),
+]
+Mic = Annotated[str, Field(pattern=MIC_PATTERN, description="ISO 10383 code; needed where a symbol trades at several venues.")]
+Cursor = Annotated[str, Field(max_length=400, description="`next` of the page before.")]
+Prefix = Annotated[str, Field(pattern=SYMBOL_PATTERN)]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,8}$")]
+
+
+class BarsIn(Schema):
+    """Parameters of `GET /bars`."""
+
+    symbol: Symbols = Field(description="Repeated or separated by commas, 1 to 100.")
+    interval: Interval = Interval.M1
+    start: Instant = Field(description="Inclusive. RFC 3339 with a zone.")
+    end: Instant | None = Field(None, description="Exclusive. RFC 3339 with a zone; default: now.")
+    mic: Mic | None = None
+    hours: Hours | None = Field(None, description="Default: regular where there is such a series, else extended.")
+    adjustment: Adjustment | None = Field(None, description="Default: the first there is of raw, split, dividend, all.")
+    source: Literal["native", "derived"] | None = Field(
+        None, description="Default: derived for 5m, 15m and 1h (made from 1m on read), native for the others."
+    )
+    anchor: Anchor = Field(Anchor.SESSION, description="Derived bars are counted from the session's open, or from 00:00 UTC.")
+    as_of: Instant | None = Field(None, description="Bars as they were known at this moment, corrections since then undone.")
+    limit: int = Field(1000, ge=1, le=MOST_BARS)
+    after: Cursor | None = None
+
+
+class InstrumentsIn(Schema):
+    """Parameters of `GET /instruments`."""
+
+    symbol: Prefix | None = Field(None, description="Symbols that begin so; capitals matter.")
+    tier: Code | None = Field(None, description="Those with a series of this tier.")
+    mic: Mic | None = None
+    asset_class: AssetClass | None = None
+    limit: int = Field(100, ge=1, le=MOST_INSTRUMENTS)
+    after: Cursor | None = None
+
+
+class CoverageIn(Schema):
+    """Parameters of `GET /coverage`."""
+
+    symbol: Symbols = Field(description="Repeated or separated by commas, 1 to 100.")
+    interval: Interval = Interval.M1
+    start: Day = Field(description="First session date.")
+    end: Day | None = Field(None, description=f"Last session date, included; default: start. At most {MOST_SESSIONS} dates.")
+    mic: Mic | None = None
+    hours: Hours | None = Field(None, description="Default: regular where there is such a series, else extended.")
+    adjustment: Adjustment | None = Field(None, description="Default: the first there is of raw, split, dividend, all.")
+
+
+class BarOut(Schema):
+    """One bar. Times are RFC 3339, UTC."""
+
+    symbol: str
+    mic: str
+    interval: Interval
+    start: datetime = Field(description="The bar's open, inclusive.")
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float | None = Field(description="Null: unknown, which is not zero.")
+    vwap: float | None
+    trade_count: int | None
+    provider: str | None = Field(description="Null for a derived bar whose minutes came from several providers.")
+    rev: int | None = Field(description="1, and one more with each correction; null for a derived bar.")
+    received_at: datetime = Field(description="When the vendor's answer came; of a derived bar, its newest minute's.")
+    recorded_at: datetime = Field(description="When this value was stored; of a derived bar, its newest minute's.")
+    complete: bool = Field(description="False for a derived bar while an expected minute is neither held nor proven empty.")
+
+
+class BarsOut(Schema):
+    """One page of bars, by symbol and then by time."""
+
+    bars: list[BarOut]
+    next: str | None = Field(description="Hand it back as `after`; null on the last page.")
+
+
+class SeriesOut(Schema):
+    """What is collected of an instrument."""
+
+    interval: Interval
+    hours: Hours
+    adjustment: Adjustment
+    tier: str
+    feed_scope: str | None
+    is_active: bool
+    collect_from: datetime
+    collect_until: datetime | None
+    answered_through: datetime | None = Field(description="End of the newest slot that a vendor credibly answered for.")
+
+
+class InstrumentOut(Schema):
+    """One thing that trades at one venue."""
+
+    symbol: str
+    mic: str
+    name: str
+    asset_class: AssetClass
+    calendar: str
+    listed_at: datetime | None
+    delisted_at: datetime | None
+    series: list[SeriesOut]
+
+
+class InstrumentsOut(Schema):
+    """One page of instruments, by symbol and MIC."""
+
+    instruments: list[InstrumentOut]
+    next: str | None = Field(description="Hand it back as `after`; null on the last page.")
+
+
+class MissingSpanOut(Schema):
+    """Adjoining missing slots."""
+
+    start: datetime
+    end: datetime = Field(description="Exclusive.")
+    slots: int
+
+
+class SessionCoverageOut(Schema):
+    """One series' slots of one session that have already closed."""
+
+    symbol: str
+    mic: str
+    interval: Interval
+    hours: Hours
+    adjustment: Adjustment
+    session: date
+    expected: int = Field(description="held + empty + missing")
+    held: int
+    empty: int = Field(description="Credibly answered without a bar: no trade.")
+    missing: int
+    missing_spans: list[MissingSpanOut]
+
+
+class CoverageOut(Schema):
+    """Sessions by symbol, oldest first."""
+
+    coverage: list[SessionCoverageOut]

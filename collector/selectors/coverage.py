@@ -1,0 +1,106 @@
+"""Per symbol and session: what must be there, what is held, what is proven empty, and the spans that are missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, spans_of
+from collector.models import Coverage, Series
+from providers.market.calendar import get_calendar
+from providers.market.days import Days, date_of
+from providers.market.types import DAY_US, Hours, Interval, Micros, MicrosArray, to_us
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSpan:
+    """Adjoining missing slots: `[start, end)` in µs."""
+
+    start: Micros
+    end: Micros
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCoverage:
+    """Counts of one session's slots that have already closed. `held`, `empty` and `missing` add up to `expected`."""
+
+    session: date
+    expected: int
+    held: int
+    empty: int
+    missing: int
+    missing_spans: tuple[MissingSpan, ...]
+
+
+Slots = dict[tuple[str, str, str], tuple[MicrosArray, Days]]
+
+
+def coverage_of(
+    *, series: Sequence[Series], first: date, last: date, now: Micros
+) -> list[tuple[Series, list[SessionCoverage]]]:
+    """Each series' sessions dated `first` to `last`, both included, oldest first.
+
+    Expected are the calendar's slots that closed by `now`, inside of both the series' and the instrument's life. Sessions without
+    any are left out. Two queries at most, whatever the number of series.
+    """
+    known: dict[tuple[int, date], tuple[Spans, Spans]] = {
+        (row.series_id, row.session): (from_multirange(row.held), from_multirange(row.empty))
+        for row in Coverage.objects.filter(series__in=series, session__range=(first, last))
+    }
+    slots: Slots = {}
+    return [(one, _sessions(one, first=first, last=last, now=now, known=known, slots=slots)) for one in series]
+
+
+def _sessions(
+    series: Series,
+    *,
+    first: date,
+    last: date,
+    now: Micros,
+    known: dict[tuple[int, date], tuple[Spans, Spans]],
+    slots: Slots,
+) -> list[SessionCoverage]:
+    starts, days = _expected(series, first=first, last=last, now=now, slots=slots)
+    edges = np.flatnonzero(np.diff(days)) + 1
+    if not len(starts):
+        return []
+    result = []
+    for part, day in zip(np.split(starts, edges), days[np.concatenate(([0], edges))], strict=True):
+        session = date_of(int(day))
+        held, empty = known.get((series.pk, session), (NO_SPANS, NO_SPANS))
+        result.append(_count(session, part, held=held, empty=empty, step=Interval(series.interval).us))
+    return result
+
+
+def _expected(series: Series, *, first: date, last: date, now: Micros, slots: Slots) -> tuple[MicrosArray, Days]:
+    interval = Interval(series.interval)
+    key = (series.instrument.calendar, series.hours, series.interval)
+    if key not in slots:
+        # Beyond tomorrow nothing can have closed, and a calendar need not know that far.
+        calendar, until = get_calendar(series.instrument.calendar, Hours(series.hours)), date_of(now // DAY_US + 1)
+        slots[key] = calendar.session_slots(interval, first, max(first, min(last, until)))
+    starts, days = slots[key]
+    begin = max(to_us(moment) for moment in (series.collect_from, series.instrument.listed_at) if moment)
+    ends = [to_us(moment) for moment in (series.collect_until, series.instrument.delisted_at) if moment]
+    wanted = (starts >= begin) & (starts + interval.us <= now)
+    for end in ends:
+        wanted &= starts < end
+    return starts[wanted], days[wanted]
+
+
+def _count(session: date, starts: MicrosArray, *, held: Spans, empty: Spans, step: int) -> SessionCoverage:
+    is_held = inside(starts, held)
+    is_empty = inside(starts, empty) & ~is_held
+    missing = starts[~is_held & ~is_empty]
+    return SessionCoverage(
+        session=session,
+        expected=len(starts),
+        held=int(is_held.sum()),
+        empty=int(is_empty.sum()),
+        missing=len(missing),
+        missing_spans=tuple(
+            MissingSpan(start=int(a), end=int(b), slots=int((b - a) // step)) for a, b in spans_of(missing, step)
+        ),
+    )

@@ -1,0 +1,78 @@
+"""The REST API as a whole: who may call it, what its documentation declares, and which routers it is made of."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseBase
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+
+from collector.api import router as collector_router
+from marketdata_site.api_errors import ErrorOut, install, unauthorized
+from marketdata_site.observability.version import VERSION
+from ops.api import router as ops_router
+from ops.auth import request_is_allowed
+
+DESCRIPTION = """Bars, instruments and coverage of this market data service; the live feed is the WebSocket `/ws/feed`.
+
+Every error is `{"error": {"code", "message", "field"}}`. Times are RFC 3339 in UTC, spans are half-open. Calls from this machine and
+from staff sessions need nothing else; other programs send `Authorization: Bearer …` with the shared secret."""
+_ERRORS = {
+    "401": "Neither on this machine, nor staff, nor with the shared secret.",
+    "404": "What was named does not exist.",
+    "422": "A parameter is wrong; `field` names it.",
+    "500": "A defect of the service.",
+    "503": "The database does not answer.",
+}
+_REF = {"$ref": "#/components/schemas/ErrorOut"}
+
+View = Callable[..., HttpResponseBase]
+
+
+class MarketDataApi(NinjaAPI):
+    """Ninja declares only what endpoints return; the errors that any of them can give are added here."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        """The OpenAPI document with the error responses of each guarded endpoint."""
+        schema = super().get_openapi_schema(**options)
+        definitions = ErrorOut.model_json_schema(ref_template="#/components/schemas/{model}")
+        nested = definitions.pop("$defs")
+        schema["components"]["schemas"].update({**nested, "ErrorOut": definitions})
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                if operation["operationId"] != "health":
+                    _declare_errors(operation["responses"])
+        return schema
+
+
+def _declare_errors(responses: dict[Any, Any]) -> None:
+    declared = {str(status) for status in responses}
+    for status, description in _ERRORS.items():
+        if status not in declared:
+            responses[status] = {"description": description, "content": {"application/json": {"schema": _REF}}}
+
+
+def _readers_only(view: View) -> View:
+    """The documentation is for those who may read; others are asked to log in."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request_is_allowed(request):
+            return view(request, *args, **kwargs)
+        return unauthorized() if request.path.endswith(".json") else redirect_to_login(request.get_full_path())
+
+    return guarded
+
+
+api = MarketDataApi(
+    title="Market data",
+    version=VERSION,
+    description=DESCRIPTION,
+    auth=request_is_allowed,
+    docs_decorator=_readers_only,
+)
+install(api)
+api.add_router("", ops_router)
+api.add_router("", collector_router)

@@ -1,0 +1,23 @@
+"""Endpoints of who runs the service."""
+
+from typing import Literal
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from marketdata_site.observability.version import VERSION
+
+router = Router(tags=["operations"])
+
+
+class HealthOut(Schema):
+    """The web process answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str = VERSION
+
+
+@router.get("/health", auth=None, response=HealthOut, operation_id="health", summary="Whether the web process answers")
+def health(request: HttpRequest) -> HealthOut:
+    """Open to all, touches neither Postgres nor Valkey: a liveness probe must not restart the web for their sake."""
+    return HealthOut()

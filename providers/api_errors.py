@@ -1,0 +1,25 @@
+"""What a REST endpoint raises to refuse a request; `marketdata_site.api` turns it into the one JSON shape of all errors.
+
+    {"error": {"code": "unknown_symbol", "message": "unknown symbol 'AAPX'", "field": "symbol"}}
+
+`code` is stable and for programs, `message` is for people, `field` is the parameter at fault or null. It lives at the bottom of
+the house because every app's routers and selectors raise it.
+"""
+
+
+class ApiError(Exception):
+    """A refusal with its HTTP status."""
+
+    def __init__(self, message: str, *, code: str, status: int = 422, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        self.field = field
+
+
+class NotFound(ApiError):
+    """404: what was named does not exist."""
+
+    def __init__(self, message: str, *, code: str, field: str | None = None) -> None:
+        super().__init__(message, code=code, status=404, field=field)
