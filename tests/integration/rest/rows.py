@@ -1,0 +1,106 @@
+"""Rows for tests of what reads: an instrument, its series, bars, coverage."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
+
+from collector.models import Bar, BarRevision, Coverage, DailyBar, Instrument, Series, Tier
+from collector.partitions import ensure_partitions, forget_known, month_of
+from providers.models import Provider
+
+MINUTE = timedelta(minutes=1)
+RECORDED = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
+
+
+def at(text: str) -> datetime:
+    """UTC datetime of `2026-11-20 14:30`."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def make_provider(name: str = "polygon") -> Provider:
+    """A provider row."""
+    return Provider.objects.get_or_create(name=name, defaults={"adapter": "polygon", "credentials": {"api_key": "KEY"}})[0]
+
+
+def make_series(symbol: str = "AAPL", *, mic: str = "XNAS", calendar: str = "XNYS", tier: str = "T0", **values: Any) -> Series:
+    """A series with its instrument; collected since 2020 unless said otherwise."""
+    about = {name: values.pop(name) for name in ("listed_at", "delisted_at", "asset_class") if name in values}
+    instrument, _ = Instrument.objects.get_or_create(symbol=symbol, mic=mic, defaults={"calendar": calendar, **about})
+    return Series.objects.create(
+        instrument=instrument,
+        tier=Tier.objects.get(code=tier),
+        **{"interval": "1m", "collect_from": at("2020-01-01 00:00"), **values},
+    )
+
+
+def make_bar(series: Series, start: datetime, **values: Any) -> Bar | DailyBar:
+    """A held bar that opens at 10.0 unless said otherwise."""
+    if series.interval != "1d":
+        _make_partitions([start])
+    row = (DailyBar if series.interval == "1d" else Bar)(**_columns(series, start, values))
+    row.save(force_insert=True)
+    return row
+
+
+def make_bars(series: Series, starts: Iterable[datetime], **values: Any) -> list[Bar]:
+    """Held bars, one a start, all with the same values."""
+    starts = list(starts)
+    _make_partitions(starts)
+    return Bar.objects.bulk_create([Bar(**_columns(series, start, values)) for start in starts])
+
+
+def make_revision(
+    series: Series, start: datetime, *, recorded_at: datetime, replaced_at: datetime, **values: Any
+) -> BarRevision:
+    """A value that was replaced."""
+    return BarRevision.objects.create(
+        **_columns(series, start, {**values, "recorded_at": recorded_at}), replaced_at=replaced_at
+    )
+
+
+def _make_partitions(starts: Iterable[datetime]) -> None:
+    forget_known()  # those that another test made were rolled back with it
+    ensure_partitions({month_of(start) for start in starts})
+
+
+def _columns(series: Series, start: datetime, values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "series": series,
+        "start": start,
+        "open": 10.0,
+        "high": 10.5,
+        "low": 9.5,
+        "close": 10.25,
+        "volume": 100.0,
+        "vwap": 10.1,
+        "trade_count": 7,
+        "provider": values.pop("provider", None) or make_provider(),
+        "rev": 1,
+        "asked_at": RECORDED,
+        "received_at": RECORDED,
+        "recorded_at": RECORDED,
+        **values,
+    }
+
+
+def minutes(start: datetime, count: int) -> list[datetime]:
+    """`count` minutes from `start`."""
+    return [start + i * MINUTE for i in range(count)]
+
+
+def make_coverage(
+    series: Series,
+    session: date,
+    *,
+    held: Sequence[tuple[datetime, datetime]] = (),
+    empty: Sequence[tuple[datetime, datetime]] = (),
+) -> Coverage:
+    """A coverage row of spans."""
+    return Coverage.objects.create(series=series, session=session, held=_spans(held), empty=_spans(empty))
+
+
+def _spans(spans: Sequence[tuple[datetime, datetime]]) -> Multirange[datetime]:
+    return Multirange([Range(a, b) for a, b in spans])
