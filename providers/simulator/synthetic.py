@@ -24,6 +24,8 @@ Ints = npt.NDArray[np.int64]
 
 PUBLICATION_DELAY_US = SECOND_US
 QUIET_TRADED_PERCENT = 40
+LISTED_AT = 10_957 * DAY_US
+"""2000-01-01: no symbol has bars before it."""
 MINUTE_SWING = 0.00024
 """Share of the price by which one minute moves at most; the longest lattice moves it by 512 times as much."""
 _LATTICE_MINUTES = tuple(4**power for power in range(10))
@@ -73,6 +75,7 @@ class SyntheticSource:
         listing = self.universe.listing(symbol)
         if not listing.is_known:
             return Rows.empty()
+        start = max(start, LISTED_AT)
         if interval is Interval.D1:
             return self._days(listing, start, end, now)
         width = interval.us
