@@ -13,7 +13,10 @@ def main() -> None:
     from marketdata_site.embedded.errors import EmbeddedServerError
 
     try:
-        environment.prepare(with_servers=environment.needs_servers(sys.argv[1:]))
+        if environment.needs_own_servers(sys.argv[1:]):
+            environment.prepare_own()
+        else:
+            environment.prepare(with_servers=environment.needs_servers(sys.argv[1:]))
     except EmbeddedServerError as error:
         sys.exit(f"error: {error}")
 

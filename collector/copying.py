@@ -65,5 +65,5 @@ def _pack(columns: list[Column], rows: npt.NDArray[np.bool_], null_names: set[st
             continue
         buffer[f"{column.name}_len"] = buffer.dtype[column.name].itemsize
         values = column.values if rows.all() else column.values[rows]
-        buffer[column.name] = values - POSTGRES_EPOCH_US if column.kind == "timestamptz" else values  # type: ignore[operator]
+        buffer[column.name] = values - POSTGRES_EPOCH_US if column.kind == "timestamptz" else values
     return buffer.tobytes()

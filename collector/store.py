@@ -209,12 +209,11 @@ class _Write:
             ):
                 revs[i] = rev + 1
                 replacing.append(i)
-            elif provider_id != self.batch.provider_id:
+            else:
                 alternates.append(i)
-        sql.replace(
-            self.table, replacing, self.batch.provider_id, self.batch.asked_at, self.batch.received_at, self.recorded_at
-        )
-        sql.add_alternates(alternates, self.batch.provider_id, self.batch.asked_at, self.batch.received_at, self.recorded_at)
+        stamp = sql.Stamp(self.batch.provider_id, self.batch.asked_at, self.batch.received_at, self.recorded_at)
+        sql.replace(self.table, replacing, stamp)
+        sql.add_alternates(alternates, stamp)
         return np.array(sorted(replacing), dtype=np.int64), len(alternates)
 
     def _settled(self, row: int) -> bool:

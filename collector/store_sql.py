@@ -26,7 +26,7 @@ class Stamp:
     received_at: Micros
     recorded_at: Micros
 
-    def named(self) -> dict[str, object]:
+    def named(self) -> dict[str, Any]:
         return {
             "provider": self.provider_id,
             "asked": from_us(self.asked_at),
@@ -103,14 +103,15 @@ def differing(table: str, provider_id: int) -> list[tuple[int, int, datetime, in
                 ORDER BY s.i""",
             {"provider": provider_id},
         )
-        return cursor.fetchall()
+        rows: list[tuple[int, int, datetime, int]] = cursor.fetchall()
+        return rows
 
 
 def replace(table: str, rows: list[int], stamp: Stamp) -> None:
     """Held values of the staged rows → `BarRevision`, staged values → held, with the next `rev`."""
     if not rows:
         return
-    names = {"rows": rows, **stamp.named()}
+    names: dict[str, Any] = {"rows": rows, **stamp.named()}
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO collector_barrevision

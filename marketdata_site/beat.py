@@ -7,7 +7,7 @@ from typing import Any
 from celery.schedules import BaseSchedule, schedstate
 
 
-class EverySecond(BaseSchedule):  # type: ignore[misc]  # celery has no types here
+class EverySecond(BaseSchedule):
     """Due whenever the wall clock passes a multiple of `period` seconds; missed ones are not made up for."""
 
     def __init__(self, period: int, **options: Any) -> None:

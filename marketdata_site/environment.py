@@ -4,10 +4,12 @@
 found. Who starts Django by another way than `manage.py` or `marketdata_site.serve` sets the URLs itself.
 """
 
+import atexit
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
@@ -31,6 +33,25 @@ WITHOUT_SERVERS = frozenset(
     }
 )
 """Commands that neither read nor write a row."""
+
+WITH_OWN_SERVERS = frozenset({"replay_dataset"})
+"""Commands that work in a place of their own, whatever servers are named: they leave no row behind."""
+
+
+def needs_own_servers(arguments: Sequence[str]) -> bool:
+    """Whether a command line is about to work in a pair of servers of its own."""
+    return needs_servers(arguments) and arguments[0] in WITH_OWN_SERVERS
+
+
+def prepare_own() -> None:
+    """Start a private pair that ends with this process, and point the environment at it. Raises: EmbeddedServerError."""
+    prepare(with_servers=False)
+    _end_orderly_on_sigterm()
+    from marketdata_site import embedded
+
+    until_exit = ExitStack()
+    os.environ.update(until_exit.enter_context(embedded.private()).environment())
+    atexit.register(until_exit.close)
 
 
 def needs_servers(arguments: Sequence[str]) -> bool:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from providers.market.grid import is_on_grid
 from providers.market.types import AssetClass, BarBatch, Interval, Micros, from_us
 
+Mask = npt.NDArray[np.bool_]
+
 _MAY_BE_ZERO_OR_LESS = frozenset({AssetClass.FUTURE, AssetClass.INDEX})
 """Futures have settled below zero (crude oil, April 2020) and spreads and rates as indices cross it; no share or currency does."""
 
@@ -55,12 +57,12 @@ def check(batch: BarBatch, *, interval: Interval, asset_class: AssetClass, close
     return Checked(batch=kept, rejected=(*rejected, *repeats))
 
 
-def _reasons(rows: BarBatch, *, interval: Interval, asset_class: AssetClass) -> list[tuple[str, str, npt.NDArray[np.bool_]]]:
+def _reasons(rows: BarBatch, *, interval: Interval, asset_class: AssetClass) -> list[tuple[str, str, Mask]]:
     prices = np.stack((rows.open, rows.high, rows.low, rows.close))
-    finite = np.isfinite(prices).all(axis=0)
+    finite: Mask = np.isfinite(prices).all(axis=0)
     top, bottom = np.maximum(rows.open, rows.close), np.minimum(rows.open, rows.close)
     with np.errstate(invalid="ignore"):
-        not_positive = (prices <= 0).any(axis=0) if asset_class not in _MAY_BE_ZERO_OR_LESS else (prices == 0).all(axis=0)
+        not_positive: Mask = (prices <= 0).any(axis=0) if asset_class not in _MAY_BE_ZERO_OR_LESS else (prices == 0).all(axis=0)
         return [
             ("price_missing", "expected four finite prices", ~finite),
             ("price_not_positive", f"expected prices above 0 for {asset_class.value}", not_positive),

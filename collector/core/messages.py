@@ -74,7 +74,7 @@ def encode(messages: list[object]) -> bytes:
 
 
 def _nullable(column: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[float | None]:
-    values: list[float | None] = column.tolist()
+    values: list[float | None] = list(column.tolist())
     for i in np.flatnonzero(np.isnan(column)):
         values[i] = None
     return values

@@ -33,7 +33,8 @@ def inside(starts: MicrosArray, spans: Spans) -> npt.NDArray[np.bool_]:
     if not len(spans):
         return np.zeros(len(starts), dtype=bool)
     position = np.searchsorted(spans[:, 0], starts, side="right") - 1
-    return (position >= 0) & (starts < spans[np.maximum(position, 0), 1])
+    contained: npt.NDArray[np.bool_] = (position >= 0) & (starts < spans[np.maximum(position, 0), 1])
+    return contained
 
 
 def union(*sets: Spans) -> Spans:

@@ -46,7 +46,8 @@ def _held_seconds(series_ids: Sequence[int], days: list[int], expected: Spans) -
                FROM collector_coverage c WHERE c.series_id = ANY(%s) AND c.session = ANY(%s)""",
             [to_literal(expected), list(series_ids), [date(1970, 1, 1) + timedelta(days=day) for day in days]],
         )
-        return cursor.fetchall()
+        rows: list[tuple[int, int, float]] = cursor.fetchall()
+        return rows
 
 
 def doubts(*, series_ids: Sequence[int], start: Micros, end: Micros) -> Mapping[int, Mapping[int, Spans]]:

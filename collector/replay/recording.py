@@ -1,0 +1,121 @@
+"""What the recording says: one entry a (symbol, interval), its files merged. Reads files, nothing else."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from providers.market.calendar import Calendar, get_calendar
+from providers.market.dataset import DatasetError, DatasetSeries, load_manifest, read_series
+from providers.market.types import BarBatch, Hours, Interval, Micros, MicrosArray
+
+_EPOCH_DAY = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """One recorded series. `bars`: rows of all its files, ascending, one a slot. `sessions`: (first, last) session day of each
+    file, ascending."""
+
+    symbol: str
+    interval: Interval
+    calendar_name: str
+    hours: Hours
+    bars: BarBatch
+    sessions: tuple[tuple[date, date], ...]
+
+    @property
+    def calendar(self) -> Calendar:
+        return get_calendar(self.calendar_name, self.hours)
+
+    def windows(self, *, slots_a_window: int) -> "list[Window]":
+        """Spans of whole sessions that together hold every session of the files, and every row, also the ones off session."""
+        return [window for first, last in self.sessions for window in self._file_windows(first, last, slots_a_window)]
+
+    def _file_windows(self, first: date, last: date, slots_a_window: int) -> "list[Window]":
+        slots, days = self.calendar.session_slots(self.interval, first, last)
+        if not len(slots):
+            return []
+        starts = slots[np.concatenate(([True], np.diff(days) != 0))]
+        counts = np.unique(days, return_counts=True)[1]
+        cuts = [0]
+        for i in range(1, len(starts)):
+            if counts[cuts[-1] : i + 1].sum() > slots_a_window:
+                cuts.append(i)
+        edges = [*(int(starts[c]) for c in cuts), int(slots[-1]) + self.interval.us]
+        low, high = self._reach(first, last)
+        edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
+        return [Window(start=a, end=b, slots=slots[(slots >= a) & (slots < b)]) for a, b in itertools.pairwise(edges)]
+
+    def _reach(self, first: date, last: date) -> tuple[Micros, Micros]:
+        """Outer span of the file's own rows."""
+        days = self.calendar.session_days(self.bars.start, self.interval)
+        rows = self.bars.start[(days >= (first - _EPOCH_DAY).days) & (days <= (last - _EPOCH_DAY).days)]
+        return int(rows[0]), int(rows[-1]) + self.interval.us
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """One job's span and the slots expected in it."""
+
+    start: Micros
+    end: Micros
+    slots: MicrosArray
+
+
+def read_recording(folder: Path, *, symbols: Sequence[str] = ()) -> list[Recorded]:
+    """All series of a data folder, or those of the named symbols.
+
+    Files of one (symbol, interval) become one series with the widest of their hours. Where two files hold the same slot the one that
+    comes later in the manifest counts, as it does in the simulator. Raises: DatasetError.
+    """
+    lines = load_manifest(folder)
+    if unknown := sorted(set(symbols) - {line.symbol for line in lines}):
+        raise DatasetError(f"{folder}: no series of {', '.join(unknown)}")
+    groups: dict[tuple[str, Interval], list[DatasetSeries]] = {}
+    for line in lines:
+        if not symbols or line.symbol in symbols:
+            groups.setdefault((line.symbol, line.interval), []).append(line)
+    return [_merged(files) for files in groups.values()]
+
+
+def _merged(files: list[DatasetSeries]) -> Recorded:
+    calendars = {file.calendar for file in files}
+    if len(calendars) > 1:
+        names = ", ".join(f"{file.path.name}: {file.calendar}" for file in files)
+        raise DatasetError(f"{files[0].symbol} {files[0].interval}: expected one calendar for all its files, got {names}")
+    hours = Hours.EXTENDED if any(file.hours is Hours.EXTENDED for file in files) else Hours.REGULAR
+    calendar = get_calendar(files[0].calendar, hours)
+    batches = [read_series(file) for file in files]
+    sessions = []
+    for batch in batches:
+        days = calendar.session_days(batch.start[[0, -1]], files[0].interval)
+        sessions.append((_EPOCH_DAY + timedelta(days=int(days[0])), _EPOCH_DAY + timedelta(days=int(days[1]))))
+    return Recorded(
+        symbol=files[0].symbol,
+        interval=files[0].interval,
+        calendar_name=files[0].calendar,
+        hours=hours,
+        bars=_last_of_each_slot(BarBatch.concat(batches)),
+        sessions=_joined(sessions),
+    )
+
+
+def _joined(sessions: list[tuple[date, date]]) -> tuple[tuple[date, date], ...]:
+    """Ascending, files that overlap in one."""
+    joined: list[tuple[date, date]] = []
+    for first, last in sorted(sessions):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return tuple(joined)
+
+
+def _last_of_each_slot(bars: BarBatch) -> BarBatch:
+    order = np.argsort(bars.start, kind="stable")
+    starts = bars.start[order]
+    return bars.where(order[np.concatenate((np.diff(starts) != 0, [True]))])

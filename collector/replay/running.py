@@ -1,0 +1,87 @@
+"""The replay itself: plan from Coverage, enqueue, wait until the worker has nothing left, plan again; until nothing is missing."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+from collector.queues import BACKFILL_QUEUE, enqueue
+from collector.replay.planning import Target, jobs, open_windows
+from collector.replay.processes import Worker
+
+MAX_ROUNDS = 60
+FRUITLESS_ROUNDS = 4
+"""Rounds in a row without a newly covered slot after which what is left is called missing."""
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a replay stands, for whoever shows it."""
+
+    round: int
+    bars: int
+    rows: int
+
+
+class Replay:
+    """One run over some targets with one worker."""
+
+    def __init__(self, targets: Sequence[Target], *, worker: Worker, show: Callable[[Progress], None]) -> None:
+        self.targets, self.worker, self.show = targets, worker, show
+        self.rows = sum(len(target.recorded.bars) for target in targets)
+        self.begun_at = 0.0
+        self._pause = threading.Event()
+        self._broker = redis.Redis.from_url(_as_redis_url(settings.CELERY_BROKER_URL))
+
+    def run(self) -> None:
+        """Go on until every window is covered, or several rounds in a row brought nothing."""
+        self.begun_at = time.time()
+        fruitless, left_before = 0, -1
+        for number in range(1, MAX_ROUNDS + 1):
+            left = {index: windows for index, target in enumerate(self.targets) if (windows := open_windows(target))}
+            count = sum(len(windows) for windows in left.values())
+            fruitless = fruitless + 1 if count == left_before else 0
+            if not left or fruitless >= FRUITLESS_ROUNDS:
+                return
+            left_before = count
+            self._enqueue(left, bracketed=number > 1)
+            self._wait(number)
+
+    def _enqueue(self, left: Mapping[int, Sequence[object]], *, bracketed: bool) -> None:
+        for index, windows in left.items():
+            for job in jobs(self.targets[index], windows, bracketed=bracketed):  # type: ignore[arg-type]
+                if not enqueue(job):
+                    raise RuntimeError("the broker does not take jobs")
+
+    def _wait(self, number: int) -> None:
+        """Until the queue is empty and the worker idle. A worker that dies is replaced; its lost job is planned again."""
+        while True:
+            self.worker.ensure_running()
+            self.show(Progress(round=number, bars=self._bars(), rows=self.rows))
+            if not self._broker.llen(BACKFILL_QUEUE) and self.worker.is_idle():
+                return
+            self._pause.wait(POLL_SECONDS)
+
+    def _bars(self) -> int:
+        """Bars held by now, from coverage: no count over the bars themselves."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """SELECT coalesce(sum(extract(epoch FROM upper(r) - lower(r)) / v.seconds), 0)::bigint
+                   FROM unnest(%s::bigint[], %s::float8[]) v (series_id, seconds)
+                   JOIN collector_coverage c ON c.series_id = v.series_id, unnest(c.held) r""",
+                [[t.series.pk for t in self.targets], [t.recorded.interval.us / 1e6 for t in self.targets]],
+            )
+            bars: int = cursor.fetchone()[0]
+            return bars
+
+
+def _as_redis_url(broker: str) -> str:
+    """redis-py's spelling of a Celery broker URL."""
+    if not broker.startswith("redis+socket://"):
+        return broker
+    return broker.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
