@@ -2,7 +2,6 @@
 
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +11,6 @@ from providers.market.types import Micros, from_us
 KEPT_CALLS = 5_000
 KEPT_LINES = 2_000
 SHOWN_SYMBOLS = 5
-HIDDEN = "REDACTED"
-_SECRET_PARTS = ("key", "secret", "token", "crumb")
-_HARMLESS = frozenset({"page_token"})
 logger = logging.getLogger(__name__)
 
 
@@ -94,12 +90,3 @@ class Journal:
 
 def _is_asked(call: Call, vendor: str | None, symbol: str | None, after: int) -> bool:
     return call.number > after and vendor in (None, call.vendor) and (symbol is None or symbol in call.symbols)
-
-
-def hidden(query: Mapping[str, str]) -> dict[str, str]:
-    """A query with the values of secret parameters hidden."""
-    return {name: HIDDEN if _is_secret(name) else value for name, value in query.items()}
-
-
-def _is_secret(name: str) -> bool:
-    return name.lower() not in _HARMLESS and any(part in name.lower() for part in _SECRET_PARTS)

@@ -1,6 +1,6 @@
 """Bars of one symbol as columns, and the few operations that the simulator needs on them. Pure."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -110,5 +110,9 @@ def by_width(rows: Rows, width: Micros) -> Rows:
 
 
 def by_day(rows: Rows, days: Days) -> Rows:
-    """Bars of sessions, stamped at 00:00 UTC of the session's date; `days` are the rows' day numbers."""
-    return aggregate(rows, days * np.int64(DAY_US))
+    """Bars of sessions, stamped at 00:00 UTC of the session's date; `days` are the rows' day numbers.
+
+    Days are base aggregates of their own.
+    """
+    bars = aggregate(rows, days * np.int64(DAY_US))
+    return replace(bars, base=np.ones(len(bars), dtype=np.int64))

@@ -11,11 +11,12 @@ from itertools import count
 from aiohttp import web
 
 from marketdata_site.observability.clock import now_us
-from providers.market.types import SECOND_US, Hours
+from marketdata_site.observability.redaction import redact
+from providers.market.types import DAY_US, SECOND_US, Hours, Interval
 from providers.simulator.control import Control
 from providers.simulator.delivery import deliver, hang
 from providers.simulator.faults import Fault, FaultBook, FaultKind, seconds_us
-from providers.simulator.journal import Call, Journal, Log, hidden
+from providers.simulator.journal import Call, Journal, Log
 from providers.simulator.limits import RateLimit
 from providers.simulator.options import SimulatorOptions
 from providers.simulator.recorded import RecordedSource
@@ -61,6 +62,7 @@ class Simulator:
     async def start(self) -> None:
         """Open the port; `url` is set afterwards. Raises: CannotStart when the port can't be had."""
         options = self._options
+        _warm(self._vendors.source)
         await self._runner.setup()
         site = web.TCPSite(self._runner, options.host, options.port)
         try:
@@ -108,7 +110,7 @@ class Simulator:
                     number=asked.number,
                     at=asked.now,
                     vendor=wire.vendor,
-                    path=str(request.rel_url.with_query(hidden(request.query))),
+                    path=redact(request.path_qs),
                     symbols=symbols,
                     status=status,
                     rows=rows,
@@ -135,6 +137,13 @@ def _calendar(name: str, hours: Hours) -> Calendar:
     from providers.market.calendar import get_calendar  # exchange calendars are slow to import and not always needed
 
     return get_calendar(name, hours)
+
+
+def _warm(source: Source) -> None:
+    """Load the calendars now: the first caller of a synthetic symbol should not wait a second for them."""
+    now = now_us()
+    for symbol in ("WARM", "X:WARM"):
+        source.bars(symbol=symbol, interval=Interval.M1, start=now - 7 * DAY_US, end=now, now=now)
 
 
 def _limits(options: SimulatorOptions) -> dict[str, RateLimit]:

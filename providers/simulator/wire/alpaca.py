@@ -62,7 +62,7 @@ _UNAUTHORIZED_PAGE = (
 )
 
 
-class _Row(msgspec.Struct):
+class _Row(msgspec.Struct, gc=False):
     t: str
     o: float
     h: float

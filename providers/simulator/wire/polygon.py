@@ -54,7 +54,7 @@ _ZONES = {"X:": "UTC", "C:": "UTC", "I:": "America/Chicago"}
 _STOCK_ZONE = "America/New_York"
 
 
-class _Row(msgspec.Struct, omit_defaults=True):
+class _Row(msgspec.Struct, omit_defaults=True, gc=False):
     """A bar. A field that is not known is left out, as for indices."""
 
     o: float
