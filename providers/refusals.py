@@ -61,12 +61,12 @@ _AUTH = re.compile(
     re.I,
 )
 _SYMBOL = re.compile(
-    r"(?:invalid|unknown|unsupported|no such) (?:symbol|ticker|asset|currency pair)s?(?: provided)?"
+    r"(?:invalid|unknown|unsupported|no such) (?:symbol|ticker|asset|currency pair)"
     r"|(?:symbol|ticker|asset)s?\b[^.]{0,60}?(?:not found|does(?:n't| not) exist|not supported|is invalid)",
     re.I,
 )
 _SYMBOL_LIST = re.compile(
-    r"(?:symbol|ticker|asset|pair)s?(?: provided)?\s*[:=]?\s*(?:for\s+)?['\"\[]*([A-Za-z0-9./:_,\s^=-]+)", re.I
+    r"(?:symbol|ticker|asset|pair)(?:s|\(s\))?(?: provided)?\s*[:=]?\s*(?:for\s+)?['\"\[]*([A-Za-z0-9./:_,\s^=-]+)", re.I
 )
 _RETRY_LATER = frozenset({408, 413, 425, 499})  # the official client of one vendor retries 413 and 499
 
@@ -144,9 +144,10 @@ def _by_status(message: str, status: int, forbidden: type[PermanentError]) -> Pr
 
 def named_symbols(said: str, *, asked: tuple[str, ...]) -> tuple[str, ...]:
     """Those of `asked` that a message about symbols names; the only one asked when it names none of them."""
-    words = {word for part in _SYMBOL_LIST.findall(said) for word in re.split(r"[,\s\"'\[\]]+", part.upper())}
-    words |= {word.rstrip(".") for word in words}
-    named = tuple(symbol for symbol in asked if symbol.upper() in words)
+    words = {word.rstrip(".") for part in _SYMBOL_LIST.findall(said) for word in re.split(r"[,\s\"'\[\]]+", part)}
+    capitals = {word.upper() for word in words}
+    exact = tuple(symbol for symbol in asked if symbol in words)  # tried first: ON, ALL and FOR are tickers too
+    named = exact or tuple(symbol for symbol in asked if symbol.upper() in capitals)
     return named or (asked if len(asked) == 1 else ())
 
 

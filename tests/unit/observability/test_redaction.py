@@ -1,0 +1,41 @@
+import pytest
+
+from marketdata_site.observability.redaction import MASK, redact, redact_headers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /v2/aggs?apiKey=hunter2key&limit=5",
+        "https://x.io/a?token=hunter2key",
+        "apikey=hunter2key",
+        '{"api_key": "hunter2key"}',
+        "Authorization: Bearer hunter2key",
+        "{'Authorization': 'Bearer hunter2key'}",
+        "APCA-API-SECRET-KEY: hunter2key",
+        "sent with Basic hunter2key",
+        "postgres://user:hunter2key@host/db",
+    ],
+)
+def test_redact_finds_a_key_by_where_it_stands_when_its_value_is_not_known(text: str) -> None:
+    assert "hunter2key" not in redact(text)
+    assert MASK in redact(text)
+
+
+@pytest.mark.parametrize("shown", ["a/b+c d", "a%2Fb%2Bc%20d", "a%2Fb%2Bc+d"])
+def test_redact_finds_a_known_value_anywhere_also_percent_encoded(shown: str) -> None:
+    assert redact(f"your API key as {shown}, thanks", secrets=["a/b+c d"]) == f"your API key as {MASK}, thanks"
+
+
+def test_redact_hides_the_longer_secret_first_when_one_begins_with_another() -> None:
+    assert redact("abcdef", secrets=["abc", "abcdef"]) == MASK
+
+
+def test_redact_leaves_text_alone_when_there_is_nothing_to_hide() -> None:
+    text = "page_token=QUFQTHw, symbols=AAPL, monkey=1, 429 too many requests"
+    assert redact(text, secrets=["", "  "]) == text
+
+
+def test_headers_are_masked_by_name_and_kept_otherwise() -> None:
+    headers = {"Authorization": "Bearer x", "APCA-API-KEY-ID": "x", "Cookie": "x", "Accept": "text/html"}
+    assert redact_headers(headers) == {"Authorization": MASK, "APCA-API-KEY-ID": MASK, "Cookie": MASK, "Accept": "text/html"}
