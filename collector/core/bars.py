@@ -58,11 +58,11 @@ def check(batch: BarBatch, *, interval: Interval, asset_class: AssetClass, close
 
 
 def _reasons(rows: BarBatch, *, interval: Interval, asset_class: AssetClass) -> list[tuple[str, str, Mask]]:
-    prices = np.stack((rows.open, rows.high, rows.low, rows.close))
-    finite: Mask = np.isfinite(prices).all(axis=0)
+    finite = np.isfinite(rows.open) & np.isfinite(rows.high) & np.isfinite(rows.low) & np.isfinite(rows.close)
     top, bottom = np.maximum(rows.open, rows.close), np.minimum(rows.open, rows.close)
     with np.errstate(invalid="ignore"):
-        not_positive: Mask = (prices <= 0).any(axis=0) if asset_class not in _MAY_BE_ZERO_OR_LESS else (prices == 0).all(axis=0)
+        low, high = np.fmin(rows.low, bottom), np.fmax(rows.high, top)
+        not_positive = (low == 0) & (high == 0) if asset_class in _MAY_BE_ZERO_OR_LESS else low <= 0
         return [
             ("price_missing", "expected four finite prices", ~finite),
             ("price_not_positive", f"expected prices above 0 for {asset_class.value}", not_positive),

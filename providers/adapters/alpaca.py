@@ -93,6 +93,7 @@ class Alpaca:
         asset_classes=frozenset({AssetClass.EQUITY, AssetClass.CRYPTO}),
         adjustments=frozenset(Adjustment),
         max_symbols_per_call=200,
+        can_say_null_volume=False,
         max_slots_per_call=5_000,  # of 200 busy symbols: a million rows, a hundred pages
     )
 
