@@ -1,0 +1,188 @@
+"""Frames of `/ws/feed`: what clients may say, and what the server answers. Pure; docs/feed.md is the specification."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from collector.feed.limits import Limits
+from collector.feed.position import MAX_SEQ, Position
+from collector.feed.subscriptions import BadChannel, check_channel
+from providers.market.types import Micros, from_us
+
+Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
+Id = Annotated[str, msgspec.Meta(max_length=100)]
+
+
+class CloseCode(IntEnum):
+    """Why the server closed. 4000 to 4499: reconnect with the last position; 4500 and up: don't, the answer will be the same."""
+
+    RESTARTING = 4000
+    SLOW_READER = 4008
+    LOST_PLACE = 4009
+    """The server can't go on without a hole from where the connection stood; a resume finds out what is missing."""
+    TRY_AGAIN = 4013
+    """Valkey or Postgres can't be reached now."""
+    NOT_ALLOWED = 4401
+    WRONG_ORIGIN = 4403
+    NO_SUCH_PATH = 4504
+
+
+class ProtocolError(ValueError):
+    """A client's frame can't be obeyed; `code` is stable, the text says what was expected. The connection goes on."""
+
+    def __init__(self, code: str, message: str, *, frame_id: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.frame_id = code, message, frame_id
+
+
+class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a client stands; `at` is the `at` of its last data frame, and only makes a gap's span exact."""
+
+    epoch: Annotated[str, msgspec.Meta(max_length=40)]
+    seq: Seq
+    at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+
+    @property
+    def position(self) -> Position:
+        """As a position."""
+        return Position(self.epoch, self.seq)
+
+
+class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="subscribe"):
+    """Add channels; the first one of a connection may say where to resume."""
+
+    channels: list[str]
+    id: Id | None = None
+    since: Since | None = None
+    mode: str = "every"
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="unsubscribe"):
+    """Take channels away; ones that are not subscribed are no error."""
+
+    channels: list[str]
+    id: Id | None = None
+
+
+class Pong(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="pong"):
+    """Acknowledge everything up to `to`."""
+
+    to: Seq
+
+
+ClientFrame = Subscribe | Unsubscribe | Pong
+_frames: msgspec.json.Decoder[ClientFrame] = msgspec.json.Decoder(Subscribe | Unsubscribe | Pong)
+
+
+class _Outline(msgspec.Struct, frozen=True):
+    op: object = None
+    id: object = None
+
+
+_outlines = msgspec.json.Decoder(_Outline)
+_OPS = "subscribe, unsubscribe or pong"
+
+
+def read_frame(text: str, *, limits: Limits) -> ClientFrame:
+    """What a client said. Raises: ProtocolError."""
+    if len(text) > limits.max_frame_bytes or len(text.encode(errors="replace")) > limits.max_frame_bytes:
+        raise ProtocolError("frame_too_large", f"expected a frame of at most {limits.max_frame_bytes} bytes; send several")
+    frame_id = _outline(text)
+    try:
+        frame = _frames.decode(text)
+        if not isinstance(frame, Pong):
+            _check(frame)
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise ProtocolError("bad_frame", str(error), frame_id=frame_id) from None
+    except BadChannel as error:
+        raise ProtocolError("bad_channel", str(error), frame_id=frame_id) from None
+    return frame
+
+
+def _outline(text: str) -> str | None:
+    """The frame's id, for the answer. Raises: ProtocolError for what is not even a frame."""
+    try:
+        outline = _outlines.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        raise ProtocolError("bad_json", f"expected one JSON object with op {_OPS}") from None
+    frame_id = outline.id if isinstance(outline.id, str) and len(outline.id) <= 100 else None
+    if outline.op not in ("subscribe", "unsubscribe", "pong"):
+        raise ProtocolError("unknown_op", f"expected op {_OPS}, got {str(outline.op)[:40]!r}", frame_id=frame_id)
+    return frame_id
+
+
+def _check(frame: Subscribe | Unsubscribe) -> None:
+    if not frame.channels:
+        raise BadChannel("expected at least one channel, got an empty list")
+    for channel in frame.channels:
+        check_channel(channel)
+    if isinstance(frame, Subscribe) and frame.mode != "every":
+        raise ProtocolError("unsupported_mode", f"expected mode every, got {frame.mode[:40]!r}", frame_id=frame.id)
+
+
+Reason = Literal["epoch_changed", "too_old", "too_many", "ahead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a resume could not bring back: messages published in `[gap_from, gap_to)`; `gap_from` None: not known here."""
+
+    reason: Reason
+    gap_from: Micros | None
+    gap_to: Micros
+    fill_url: str
+
+
+def iso(moment: Micros) -> str:
+    """`2026-11-22T14:30:00.123456Z`; whole seconds without a fraction."""
+    return from_us(moment).isoformat().replace("+00:00", "Z")
+
+
+def hello(*, position: Position, limits: Limits) -> str:
+    """The first frame of every connection."""
+    return _text(op="hello", epoch=position.epoch, seq=position.seq, heartbeat_s=limits.heartbeat_s, limits=limits.public())
+
+
+def subscribed(*, frame_id: str | None, position: Position, channels: int, missing: Missing | None = None) -> str:
+    """The answer to `subscribe`; the next data frame's `from` is this position's `seq`."""
+    more: dict[str, Any] = {}
+    if missing is not None:
+        since = None if missing.gap_from is None else iso(missing.gap_from)
+        more = {"reason": missing.reason, "gap": {"from": since, "to": iso(missing.gap_to)}, "fill_url": missing.fill_url}
+    return _text(
+        op="subscribed",
+        id=frame_id,
+        epoch=position.epoch,
+        seq=position.seq,
+        channels=channels,
+        recovered=missing is None,
+        **more,
+    )
+
+
+def unsubscribed(*, frame_id: str | None, position: Position, channels: int) -> str:
+    """The answer to `unsubscribe`."""
+    return _text(op="unsubscribed", id=frame_id, epoch=position.epoch, seq=position.seq, channels=channels)
+
+
+def epoch_began(*, position: Position, previous: Position) -> str:
+    """Numbers start anew: everything of `previous` has been sent, and the next data frame's `from` is 0."""
+    return _text(op="epoch", epoch=position.epoch, seq=0, previous={"epoch": previous.epoch, "seq": previous.seq})
+
+
+def error(problem: ProtocolError) -> str:
+    """The answer to a frame that can't be obeyed."""
+    return _text(op="error", id=problem.frame_id, code=problem.code, message=problem.message)
+
+
+def bye(*, code: CloseCode, reason: str, retry_in: float | None, position: Position | None) -> str:
+    """The last frame before a close, with the last position that was sent; `retry_in` (seconds) null: don't reconnect."""
+    where: Mapping[str, Any] = {} if position is None else {"epoch": position.epoch, "seq": position.seq}
+    return _text(op="bye", code=int(code), reason=reason, retry_in=retry_in, **where)
+
+
+def _text(**fields: Any) -> str:
+    return msgspec.json.encode(fields).decode()
