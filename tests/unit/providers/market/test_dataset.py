@@ -109,7 +109,7 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
 def test_a_series_is_refused_when_its_file_has_another_number_of_rows(tmp_path: Path) -> None:
     _file(tmp_path, ROWS.rsplit("\n", 2)[0] + "\n")
     (tmp_path / "series.csv").write_text(HEADER + LINE)
-    with pytest.raises(DatasetError, match="expected 2 rows as series.csv says, got 1"):
+    with pytest.raises(DatasetError, match=r"expected 2 rows as series\.csv says, got 1"):
         read_series(load_manifest(tmp_path)[0])
 
 

@@ -17,7 +17,7 @@ FIRST_BAR = [406.74, 406.76, 406.67, 406.67, 15548.0, 406.71, 156.0]
 SYMBOLS = ("AAPL", "QUIETCO", "EUR/USD", "X:BTCUSD", "I:SPX")
 
 
-def _bars(symbol: str, interval: Interval, start: int, end: int, now: int = NEVER, source: SyntheticSource = SOURCE) -> Rows:
+def _bars(symbol: str, interval: Interval, start: int, end: int, *, now: int = NEVER, source: SyntheticSource = SOURCE) -> Rows:
     return source.bars(symbol=symbol, interval=interval, start=start, end=end, now=now)
 
 
