@@ -180,5 +180,12 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("MARKETDATA_LOG_LEVEL", "INFO")},
-    "loggers": {"django.request": {"level": "ERROR"}, "exchange_calendars": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "exchange_calendars": {"level": "WARNING"},
+        # A line for each doorbell says nothing about data; each job says itself what became of it.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }

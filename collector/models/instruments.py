@@ -1,12 +1,19 @@
 """What is collected: tiers, instruments, series."""
 
+from datetime import datetime, timedelta
+
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 
+from marketdata_site.observability.clock import now
 from providers.market.calendar import get_calendar
 from providers.market.types import Adjustment, AssetClass, FeedScope, Hours, Interval
+
+
+def next_minute() -> datetime:
+    """The default of `Series.collect_from`: a new series has no history of gaps until somebody asks for one."""
+    return now().replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
 class Tier(models.Model):
@@ -87,7 +94,7 @@ class Series(models.Model):
         choices=[(s.value, s.value) for s in FeedScope],
         help_text="The only feed this series accepts; empty: any, but only a consolidated one can prove that a slot had no trade.",
     )
-    collect_from = models.DateTimeField(default=timezone.now, help_text="Slots before it are nobody's gap.")
+    collect_from = models.DateTimeField(default=next_minute, help_text="Slots that start before it are nobody's gap.")
     collect_until = models.DateTimeField(null=True, blank=True)
     is_active = models.BooleanField(default=True)
     answered_through = models.DateTimeField(

@@ -51,6 +51,14 @@ def collect_bars(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread) -> Co
     outcome = Collected()
     for group in _groups(job):
         _Collection(job, group, now=now, loop=loop, outcome=outcome).run()
+    log.info(
+        "%s %s %s: %d symbols of [%s, %s): %d new, %d replaced, %d unchanged, %d rejected bars from %s",
+        job.tier, job.priority, job.interval, len(job.symbols), job.start.isoformat(), job.end.isoformat(),
+        sum(w.new for w in outcome.written), sum(w.replaced for w in outcome.written),
+        sum(w.unchanged for w in outcome.written), sum(w.rejected for w in outcome.written),
+        ", ".join(f"{name} ({calls} calls)" for name, calls in outcome.calls.items()) or "nobody",
+        extra={"action": "job_done"},
+    )  # fmt: skip
     if outcome.unanswered:
         symbol, reason = next(iter(outcome.unanswered.items()))
         log.warning(

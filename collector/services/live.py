@@ -1,6 +1,7 @@
 """What is due now: one plan a tier and boundary in the whole fleet, however many beats fire."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from itertools import groupby
 
 from django.conf import settings
@@ -89,7 +90,9 @@ def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours,
                JOIN collector_instrument i ON i.id = s.instrument_id
                CROSS JOIN LATERAL (
                  SELECT (%(expected)s::tstzmultirange * tstzmultirange(tstzrange(
-                           greatest(s.collect_from, i.listed_at), least(s.collect_until, i.delisted_at))))
+                           -- a slot belongs to the life that its start lies in: both ends up to the grid
+                           date_bin(%(step)s, greatest(s.collect_from, i.listed_at) + %(step)s - '1 us'::interval, 'epoch'),
+                           date_bin(%(step)s, least(s.collect_until, i.delisted_at) + %(step)s - '1 us'::interval, 'epoch'))))
                         - coalesce((SELECT range_agg(c.held + c.empty) FROM collector_coverage c
                                     WHERE c.series_id = s.id AND c.session BETWEEN %(first)s AND %(last)s), '{}') AS missing) m
                WHERE s.tier_id = %(tier)s AND s.is_active AND i.calendar = %(calendar)s AND s.interval = %(interval)s
@@ -98,6 +101,7 @@ def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours,
                 "expected": to_literal(spans_of(slots, interval.us)),
                 "first": from_us(int(slots[0]) - 2 * 86_400 * SECOND_US).date(),
                 "last": from_us(boundary + 2 * 86_400 * SECOND_US).date(),
+                "step": timedelta(microseconds=interval.us),
                 "tier": tier,
                 "calendar": calendar,
                 "interval": interval.value,
