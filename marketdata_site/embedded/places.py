@@ -7,6 +7,7 @@ that was there before is never changed.
 """
 
 import hashlib
+import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -100,14 +101,15 @@ def make_folder(folder: Path, *, mode: int, account: Account | None) -> None:
         os.chown(folder, account.uid, account.gid)
 
 
-def usable(program: Path, *, sources: dict[str, Path], name: str, place: Place) -> Path:
-    """The program itself or, where the place wants one, its copy.
+def usable(program: Path, *, sources: dict[str, Path], package: str, place: Place) -> Path:
+    """The program itself or, where the place wants one, its copy, in a folder named after the package and its version.
 
     `sources`: what has to be copied, by the path below the copy's folder; the one that holds the program comes first.
     """
     if place.binaries is None or (place.is_temporary and can_run(program, account=place.account)):
         return program
     key, source = next(iter(sources.items()))
+    name = f"{package}-{importlib.metadata.version(package)}"
     return _copy(sources=sources, target=place.binaries / name) / key / program.relative_to(source)
 
 

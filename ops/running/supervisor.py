@@ -47,12 +47,12 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop, f"{number.name} received")
         keepers = [asyncio.create_task(self._keep(program)) for program in self._programs]
-        greeting = asyncio.ensure_future(once_started())
+        companion = asyncio.create_task(self._accompany(once_started))
         await self._stopping.wait()
-        greeting.cancel()
+        companion.cancel()
         await asyncio.gather(self._end_all(), *keepers)
         with contextlib.suppress(asyncio.CancelledError):
-            await greeting
+            await companion
         self._say(SYSTEM, f"all stopped{f', because {self._failed}' if self._failed else ''}")
         return 1 if self._failed else 0
 
@@ -61,6 +61,16 @@ class Supervisor:
         if not self._stopping.is_set():
             self._say(SYSTEM, f"{why}: stopping")
             self._stopping.set()
+
+    async def _accompany(self, once_started: Callable[[], Awaitable[None]]) -> None:
+        """Run the caller's part; when it fails nothing must go on as if all were well, so everything stops and it is raised."""
+        is_well = False
+        try:
+            await once_started()
+            is_well = True
+        finally:
+            if not is_well:  # a second call of stop, which cancelled us, says nothing
+                self.stop("the start failed")
 
     async def _keep(self, program: Program) -> None:
         record = Record()
