@@ -14,7 +14,7 @@ class FaultError(ValueError):
 
 
 class _Input(msgspec.Struct, forbid_unknown_fields=True):
-    """`until` is epoch microseconds; `seconds` is the same counted from now."""
+    """`until` is epoch microseconds; `for_seconds` says the same counted from now."""
 
     kind: str
     vendor: str = ANY_VENDOR
@@ -22,7 +22,7 @@ class _Input(msgspec.Struct, forbid_unknown_fields=True):
     share: float = 1.0
     count: int | None = None
     until: int | None = None
-    seconds: float | None = None
+    for_seconds: float | None = None
     parameters: dict[str, Value] = {}
 
 
@@ -39,15 +39,15 @@ def read_fault(raw: object, *, vendors: frozenset[str], now: Micros) -> Fault:
         raise FaultError(f"share must be above 0 and at most 1, got {given.share}")
     if given.count is not None and given.count < 1:
         raise FaultError(f"count must be at least 1, got {given.count}")
-    if given.until is not None and given.seconds is not None:
-        raise FaultError("give until or seconds, not both")
+    if given.until is not None and given.for_seconds is not None:
+        raise FaultError("give until or for_seconds, not both")
     return Fault(
         kind=kind,
         vendor=given.vendor,
         symbols=frozenset(map(plain_name, given.symbols)),
         share=given.share,
         count=given.count,
-        until=given.until if given.seconds is None else now + seconds_us(given.seconds),
+        until=given.until if given.for_seconds is None else now + seconds_us(given.for_seconds),
         parameters=_parameters(kind, given.parameters),
     )
 

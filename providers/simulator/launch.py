@@ -35,12 +35,12 @@ class SimulatorControl:
         symbols: Sequence[str] = (),
         share: float = 1.0,
         count: int | None = None,
-        seconds: float | None = None,
+        for_seconds: float | None = None,
         **parameters: bool | int | float | str,
     ) -> int:
         """Script a fault; returns its number. Raises: ValueError with the simulator's reason."""
         fault: dict[str, Any] = {"kind": kind, "vendor": vendor, "symbols": list(symbols), "share": share}
-        fault |= {"count": count, "seconds": seconds, "parameters": parameters}
+        fault |= {"count": count, "for_seconds": for_seconds, "parameters": parameters}
         number: int = self._ask("POST", "/_control/faults", fault)["id"]
         return number
 

@@ -12,6 +12,7 @@ from providers.simulator.rows import Rows
 
 Reader = Callable[[Micros, Micros], Rows]
 """Rows of `[start, end)` of something already chosen."""
+Size = Callable[[Rows], int]
 
 
 class Calendar(Protocol):
@@ -51,33 +52,35 @@ def base_count(rows: Rows) -> int:
 
 
 def first_rows(
-    read: Reader, *, start: Micros, end: Micros, limit: int, width: Micros, size: Callable[[Rows], int] = len
+    read: Reader, *, start: Micros, end: Micros, limit: int, width: Micros, size: Size = len, at_least: int = 1
 ) -> Rows:
-    """The first rows of `[start, end)`, until their `size` is above `limit` or the span ends.
+    """The first rows of `[start, end)`, until they are `at_least` so many and their `size` is above `limit`, or the span ends.
 
     Reads windows that grow from `width`, so that neither a long span nor a long silence in it costs more than what it holds.
     """
     parts: list[Rows] = []
-    total = 0
-    while start < end and total <= limit:
+    total = count = 0
+    while start < end and (total <= limit or count < at_least):
         part = read(start, min(start + width, end))
         parts.append(part)
         total += size(part)
+        count += len(part)
         start += width
         width *= 2
     return Rows.concat([part for part in parts if len(part)])
 
 
 def last_rows(
-    read: Reader, *, start: Micros, end: Micros, limit: int, width: Micros, size: Callable[[Rows], int] = len
+    read: Reader, *, start: Micros, end: Micros, limit: int, width: Micros, size: Size = len, at_least: int = 1
 ) -> Rows:
-    """The last rows of `[start, end)`, ascending, until their `size` is above `limit` or the span ends."""
+    """The last rows of `[start, end)`, ascending, until they are as in `first_rows`."""
     parts: list[Rows] = []
-    total = 0
-    while start < end and total <= limit:
+    total = count = 0
+    while start < end and (total <= limit or count < at_least):
         part = read(max(end - width, start), end)
         parts.append(part)
         total += size(part)
+        count += len(part)
         end -= width
         width *= 2
     return Rows.concat([part for part in reversed(parts) if len(part)])

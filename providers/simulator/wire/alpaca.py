@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
 import msgspec
@@ -222,8 +222,8 @@ def _moment(name: str, text: str, zone: str, *, is_end: bool = False) -> Micros:
             shift = datetime.fromisoformat(f"2000-01-01T00:00:00{offset}").utcoffset()
             assert shift is not None
             return to_us(moment - shift) + int(fraction[1:].ljust(6, "0"))
-        day = midnight_us(zone, date.fromisoformat(text))
-        return day + DAY_US - 1 if is_end else day
+        day = date.fromisoformat(text)
+        return midnight_us(zone, day + timedelta(days=1)) - 1 if is_end else midnight_us(zone, day)
     except (ValueError, OverflowError):
         raise BadParameter(f"invalid {name}: {text}") from None
 

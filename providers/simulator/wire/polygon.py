@@ -189,7 +189,7 @@ def _query(query: Mapping[str, str]) -> Mapping[str, str]:
     if cursor is None:
         return query
     try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         raise BadParameter("Could not parse the cursor") from None
     return dict(parse_qsl(text))
@@ -197,9 +197,7 @@ def _query(query: Mapping[str, str]) -> Mapping[str, str]:
 
 def _span(start_text: str, end_text: str, interval: Interval, zone: str) -> tuple[Micros, Micros]:
     first = _moment("from", start_text, zone)
-    last = _moment("to", end_text, zone)
-    if _DATE.fullmatch(end_text):
-        last = midnight_us(zone, date.fromisoformat(end_text) + timedelta(days=1)) - 1
+    last = _moment("to", end_text, zone, is_end=True)
     if last < first:
         raise BadParameter("The parameter 'to' cannot be a time that occurs before 'from'")
     if interval is Interval.D1:
@@ -207,13 +205,15 @@ def _span(start_text: str, end_text: str, interval: Interval, zone: str) -> tupl
     return first // interval.us * interval.us, last + 1
 
 
-def _moment(name: str, text: str, zone: str) -> Micros:
+def _moment(name: str, text: str, zone: str, *, is_end: bool = False) -> Micros:
+    """The instant that a text means; a date as end means the last instant of its day. Raises: BadParameter."""
     try:
         if _MILLIS.fullmatch(text):
             local_date_us(int(text) * 1000, zone)
             return int(text) * 1000
         if _DATE.fullmatch(text):
-            return midnight_us(zone, date.fromisoformat(text))
+            day = date.fromisoformat(text)
+            return midnight_us(zone, day + timedelta(days=1)) - 1 if is_end else midnight_us(zone, day)
     except (ValueError, OverflowError):
         pass
     raise BadParameter(f"Could not parse the time parameter: '{name}'. Use YYYY-MM-DD or Unix MS Timestamps")
@@ -243,11 +243,11 @@ def _cut(feed: Feed, ask: _Ask) -> tuple[Rows, bool]:
     unit = DAY_US if ask.interval is Interval.D1 else MINUTE_US
     width = (min(ask.limit, 10_000) * unit // ask.interval.us + 1) * ask.interval.us
     if ask.is_descending:
-        rows = last_rows(read, start=ask.start, end=ask.end, limit=ask.limit, width=width, size=base_count).take(
+        rows = last_rows(read, start=ask.start, end=ask.end, limit=ask.limit, width=width, size=base_count, at_least=2).take(
             slice(None, None, -1)
         )
     else:
-        rows = first_rows(read, start=ask.start, end=ask.end, limit=ask.limit, width=width, size=base_count)
+        rows = first_rows(read, start=ask.start, end=ask.end, limit=ask.limit, width=width, size=base_count, at_least=2)
     fitting = max(int(np.searchsorted(np.cumsum(rows.base), ask.limit, side="right")), 1)
     return rows.take(slice(fitting)), fitting < len(rows)
 
