@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
 from collector.api import router as collector_router
+from collector.feed.api import router as feed_router
 from marketdata_site.api_errors import ErrorOut, install, unauthorized
 from marketdata_site.observability.version import VERSION
 from ops.api import router as ops_router
@@ -76,3 +77,4 @@ api = MarketDataApi(
 install(api)
 api.add_router("", ops_router)
 api.add_router("", collector_router)
+api.add_router("", feed_router)

@@ -5,6 +5,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 MARKETDATA_HOME = Path(os.environ.get("MARKETDATA_HOME") or BASE_DIR / ".marketdata")
 ROLE = os.environ.get("MARKETDATA_ROLE", "command")
@@ -157,12 +160,66 @@ CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or REDIS_URL
 CELERY_DB_REUSE_MAX = 10**9
 """Celery closes the database connection around every task but for this; `task_prerun` closes the broken ones."""
 
+
+def _link(title: str, icon: str, address: str, permission: str = "") -> dict[str, object]:
+    """An entry of the admin's sidebar; `address` is a path or a URL's name. Shown to those who have the permission."""
+    link = address if address.startswith("/") else reverse_lazy(address)
+    may_see = {"permission": lambda request: request.user.has_perm(permission)} if permission else {}
+    return {"title": title, "icon": icon, "link": link, **may_see}
+
+
 UNFOLD = {
     "SITE_TITLE": "Market data",
     "SITE_HEADER": "Market data",
+    "SITE_SYMBOL": "candlestick_chart",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
+    "DASHBOARD_CALLBACK": "ops.console.dashboard",
+    "STYLES": [lambda request: static("ops/admin.css")],
+    "SIDEBAR": {
+        "show_search": False,
+        "navigation": [
+            {
+                "title": "Data",
+                "items": [
+                    _link("Dashboard", "dashboard", "admin:index"),
+                    _link("Live", "sensors", "/"),
+                    _link("Bars", "candlestick_chart", "admin:collector_bars", "collector.view_series"),
+                    _link("Coverage", "grid_on", "admin:collector_coverage", "collector.view_series"),
+                    _link("Rejected bars", "block", "admin:collector_rejectedbar_changelist", "collector.view_rejectedbar"),
+                ],
+            },
+            {
+                "title": "What is collected",
+                "items": [
+                    _link("Instruments", "sell", "admin:collector_instrument_changelist", "collector.view_instrument"),
+                    _link("Series", "timeline", "admin:collector_series_changelist", "collector.view_series"),
+                    _link("Tiers", "layers", "admin:collector_tier_changelist", "collector.view_tier"),
+                ],
+            },
+            {
+                "title": "Who is asked",
+                "items": [
+                    _link("Providers", "dns", "admin:providers_provider_changelist", "providers.view_provider"),
+                    _link(
+                        "Routing policies",
+                        "alt_route",
+                        "admin:providers_routingpolicy_changelist",
+                        "providers.view_routingpolicy",
+                    ),
+                ],
+            },
+            {
+                "title": "Access",
+                "items": [
+                    _link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
+                    _link("Groups", "group", "admin:auth_group_changelist", "auth.view_group"),
+                    _link("REST API", "api", "/docs"),
+                ],
+            },
+        ],
+    },
 }
 
 LIVE_WINDOW_SECONDS = _number("MARKETDATA_LIVE_WINDOW_SECONDS", 600)

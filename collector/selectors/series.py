@@ -48,6 +48,17 @@ def find_series(
     ]
 
 
+def parameters_of(series: Series) -> dict[str, str]:
+    """The request parameters that name this one series."""
+    return {
+        "symbol": series.instrument.symbol,
+        "mic": series.instrument.mic,
+        "interval": series.interval,
+        "hours": series.hours,
+        "adjustment": series.adjustment,
+    }
+
+
 def _preferred(
     instrument: Instrument, held: list[Series], *, interval: Interval, hours: Hours | None, adjustment: Adjustment | None
 ) -> Series:

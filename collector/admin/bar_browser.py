@@ -1,0 +1,130 @@
+"""A page to look at bars: pick a series and a range, see a chart, the rows, and one bar's whole history."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.views.generic import TemplateView
+from unfold.views import UnfoldModelAdminViewMixin
+
+from collector.admin.browser_forms import BarsForm
+from collector.core.times import parse_instant
+from collector.models import Series
+from collector.selectors.bar_history import bar_history, disputed, newest_start
+from collector.selectors.bars import BarsQuery, Page, bars_page
+from collector.selectors.series import find_series
+from marketdata_site.observability import clock
+from providers.api_errors import ApiError
+from providers.market.types import Adjustment, Hours, Interval
+
+ROWS_A_PAGE = 500
+_SPAN = {Interval.M1: timedelta(days=1), Interval.D1: timedelta(days=365)}
+_OTHER_SPAN = timedelta(days=14)
+
+
+class BarBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]  # unfold is published without types
+    """Reads through the REST API's own selectors, so both show the same."""
+
+    title = "Bars"
+    permission_required = "collector.view_series"
+    template_name = "admin/collector/bars.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """The form, and below it what it asks for or why not."""
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        form = BarsForm(self.request.GET if self.request.GET.get("symbol") else None)
+        context["form"] = form
+        if form.is_bound and form.is_valid():
+            try:
+                context |= self._found(form.cleaned_data)
+            except ApiError as error:
+                context["problem"] = error.message
+        return context
+
+    def _found(self, asked: dict[str, Any]) -> dict[str, Any]:
+        interval = Interval(asked["interval"])
+        series = _series(asked, interval)
+        start, end = _range(asked, series, interval)
+        page = bars_page(
+            BarsQuery(
+                symbols=(asked["symbol"],),
+                mic=asked["mic"] or None,
+                interval=interval,
+                hours=Hours(asked["hours"]) if asked["hours"] else None,
+                adjustment=Adjustment(asked["adjustment"]) if asked["adjustment"] else None,
+                source="native" if series.interval == interval else None,
+                start=start,
+                end=end,
+                limit=ROWS_A_PAGE,
+                after=self.request.GET.get("after"),
+            )
+        )
+        return {
+            "series": series,
+            "interval": interval.value,
+            "is_derived": series.interval != interval,
+            "start": start,
+            "end": end,
+            "bars": _rows(page, series),
+            "candles": _candles(page),
+            "next": self._address(after=page.next) if page.next else None,
+            "address": self._address(bar=None),
+            **self._one_bar(series),
+        }
+
+    def _one_bar(self, series: Series) -> dict[str, Any]:
+        text = self.request.GET.get("bar")
+        if not text:
+            return {}
+        try:
+            start = parse_instant(text)
+        except ValueError as error:
+            raise ApiError(f"bar: {error}", code="invalid_parameter", field="bar") from error
+        return {"chosen": start, "history": bar_history(series=series, start=start)}
+
+    def _address(self, **changes: str | None) -> str:
+        query = {**self.request.GET.dict(), **changes}
+        return "?" + urlencode({name: value for name, value in query.items() if value})
+
+
+def _series(asked: dict[str, Any], interval: Interval) -> Series:
+    """The series that holds such bars, or the 1m one they are made from."""
+
+    def find(wanted: Interval) -> Series:
+        return find_series(
+            symbols=[asked["symbol"]],
+            mic=asked["mic"] or None,
+            interval=wanted,
+            hours=Hours(asked["hours"]) if asked["hours"] else None,
+            adjustment=Adjustment(asked["adjustment"]) if asked["adjustment"] else None,
+        )[0]
+
+    try:
+        return find(interval)
+    except ApiError as error:
+        if error.code != "no_series" or interval in (Interval.M1, Interval.D1, Interval.M30):
+            raise
+        return find(Interval.M1)
+
+
+def _range(asked: dict[str, Any], series: Series, interval: Interval) -> tuple[datetime, datetime]:
+    """What was asked for; without an end up to the newest bar, without a start a stretch before the end."""
+    newest = None if asked["end"] else newest_start(series=series)
+    end = asked["end"] or (newest or clock.now()) + timedelta(microseconds=interval.us)
+    return asked["start"] or end - _SPAN.get(interval, _OTHER_SPAN), end
+
+
+def _rows(page: Page, series: Series) -> list[dict[str, Any]]:
+    marked = disputed(series=series, starts=[bar["start"] for bar in page.bars])
+    return [{**bar, "is_disputed": bar["start"] in marked} for bar in reversed(page.bars)]
+
+
+def _candles(page: Page) -> list[dict[str, Any]]:
+    return [
+        {
+            "time": int(bar["start"].timestamp()),
+            **{name: bar[name] for name in ("open", "high", "low", "close")},
+            "volume": bar["volume"],
+        }
+        for bar in page.bars
+    ]

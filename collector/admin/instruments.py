@@ -1,0 +1,147 @@
+"""Tiers, instruments and series: what an operator edits."""
+
+import json
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from collector.admin.bar_browser import BarBrowser
+from collector.admin.coverage_browser import CoverageBrowser
+from collector.core.symbols import is_mic, is_symbol
+from collector.models import Instrument, Series, Tier
+from collector.selectors.series import parameters_of
+from providers.admin_tools import KeptByHistory
+
+
+@admin.register(Tier)
+class TierAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is published without types
+    """How much instruments matter."""
+
+    list_display = ("code", "cadence_seconds", "lateness_seconds", "objective", "backfill_cap")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> tuple[str, ...]:
+        """The code is the key: changing it would make a second tier."""
+        return ("code",) if obj else ()
+
+
+if TYPE_CHECKING:
+    _InstrumentForm = ModelForm[Instrument]
+else:
+    _InstrumentForm = ModelForm  # not subscriptable at run time
+
+
+class InstrumentForm(_InstrumentForm):
+    """Refuses symbols that no address or channel could name."""
+
+    def clean_symbol(self) -> str:
+        """Raises: ValidationError."""
+        symbol: str = self.cleaned_data["symbol"]
+        if not is_symbol(symbol):
+            raise ValidationError("Expected 1 to 40 characters without commas and spaces.")
+        return symbol
+
+    def clean_mic(self) -> str:
+        """Raises: ValidationError."""
+        mic: str = self.cleaned_data["mic"]
+        if not is_mic(mic):
+            raise ValidationError("Expected four capital letters or digits, such as XNAS; XXXX for no market.")
+        return mic
+
+
+class SeriesInline(TabularInline):  # type: ignore[misc]  # unfold is published without types
+    """What is collected of the instrument."""
+
+    model = Series
+    extra = 0
+    can_delete = False
+    fields = ("interval", "hours", "adjustment", "tier", "feed_scope", "collect_from", "collect_until", "is_active")
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is published without types
+    """One thing that trades at one venue."""
+
+    form = InstrumentForm
+    inlines = (SeriesInline,)
+    list_display = ("symbol", "mic", "name", "asset_class", "calendar", "listed_at", "delisted_at")
+    list_filter = ("asset_class", "series__tier")
+    search_fields = ("symbol__istartswith", "name")
+    search_help_text = "Beginning of the symbol, or part of the name"
+
+
+@admin.register(Series)
+class SeriesAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold is published without types
+    """What is collected of an instrument."""
+
+    list_display = (
+        "instrument",
+        "interval",
+        "hours",
+        "adjustment",
+        "tier",
+        "active",
+        "collect_from",
+        "answered_through",
+        "look",
+    )
+    list_filter = ("is_active", "tier", "interval", "hours", "instrument__asset_class")
+    list_select_related = ("instrument", "tier")
+    search_fields = ("instrument__symbol__istartswith",)
+    search_help_text = "Beginning of the symbol"
+    autocomplete_fields = ("instrument",)
+    readonly_fields = ("answered_through",)
+    actions = ("activate", "deactivate")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Adds the browser pages of bars and coverage."""
+        pages = {"bars": BarBrowser, "coverage": CoverageBrowser}
+        own = [
+            path(f"{name}/", self.admin_site.admin_view(page.as_view(model_admin=self)), name=f"collector_{name}")
+            for name, page in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    @display(description="Active", boolean=True, ordering="is_active")
+    def active(self, series: Series) -> bool:
+        """As a mark."""
+        return series.is_active
+
+    @display(description="Look at")
+    def look(self, series: Series) -> SafeString:
+        """Links to its bars and its coverage."""
+        query = urlencode(parameters_of(series))
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}?{}">bars</a> · '
+            '<a class="text-primary-600 dark:text-primary-500" href="{}?{}">coverage</a>',
+            reverse("admin:collector_bars"),
+            query,
+            reverse("admin:collector_coverage"),
+            query,
+        )
+
+    @admin.action(description="Activate: collect from now on", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: QuerySet[Series]) -> None:
+        """Collect them again."""
+        self._switch(request, queryset, to=True)
+
+    @admin.action(description="Deactivate: collect no more, keep what is held", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[Series]) -> None:
+        """Stop collecting them."""
+        self._switch(request, queryset, to=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Series], *, to: bool) -> None:
+        changed = list(queryset.exclude(is_active=to))
+        Series.objects.filter(pk__in=[series.pk for series in changed]).update(is_active=to)
+        for series in changed:
+            self.log_change(request, series, json.dumps([{"changed": {"fields": ["is_active"]}}]))
+        self.message_user(request, f"{len(changed)} series {'activated' if to else 'deactivated'}.")
