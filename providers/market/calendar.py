@@ -8,7 +8,6 @@ threads see one state or the other and never a wrong answer. Outside of what the
 
 import threading
 import warnings
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import cache
@@ -18,7 +17,7 @@ import numpy.typing as npt
 
 from providers.market.calendar_errors import CalendarRunsOut, CalendarStartsLater
 from providers.market.calendar_loading import source_of
-from providers.market.calendar_window import Window
+from providers.market.calendar_window import BUCKET_BITS, Window
 from providers.market.days import Days, date_of, day_of, local_days
 from providers.market.grid import floor_to_grid
 from providers.market.schedule import Schedule, Session, Source
@@ -50,9 +49,12 @@ class Calendar:
     def is_market_open(self, ts: Micros) -> bool:
         """Whether `ts` is in trading time; a session's open is, its close is not."""
         window = self._window
-        if not window.start <= ts < window.end:
-            window = self._covering(ts, ts + 1)
-        return bisect_right(window.edges, ts) & 1 == 1
+        if window.start <= ts < window.end:
+            edges, position = window.edges, window.hints[(ts - window.start) >> BUCKET_BITS]
+            while edges[position] <= ts:
+                position += 1
+            return position & 1 == 1
+        return self._covering(ts, ts + 1).is_open_at(ts)
 
     def align_minute(self, ts: Micros) -> Micros:
         """Start of the trading minute that contains `ts`, or of the last one before it when the venue is shut.
@@ -61,11 +63,13 @@ class Calendar:
         """
         window = self._window
         if window.start <= ts < window.end:
-            position = bisect_right(window.edges, ts)
+            edges, position = window.edges, window.hints[(ts - window.start) >> BUCKET_BITS]
+            while edges[position] <= ts:
+                position += 1
             if position & 1:
                 return ts - ts % MINUTE_US
             if position:
-                return window.edges[position - 1] - MINUTE_US
+                return edges[position - 1] - MINUTE_US
         return self._reaching_back(ts, ts)[1]
 
     def are_open(self, ts: MicrosArray) -> npt.NDArray[np.bool_]:

@@ -19,6 +19,9 @@ from providers.market.types import Hours, MicrosArray
 # Venues on CME's Globex: the library's calendar for all of them trades through the daily break.
 CME_NAMES = frozenset({"CME", "CBOT", "COMEX", "NYMEX"})
 US_EQUITIES = "XNYS"
+# The library's XKRX (4.13.2) gives the last session of whatever span is read the late open of a special date that turned out to be
+# no session. So more is read than asked for, by more than any week of holidays, and cut off again.
+SPARE_DAYS = 14
 
 
 def source_of(*, name: str, hours: Hours) -> Source:
@@ -60,12 +63,13 @@ def _library_source(alias: str) -> Source:
     # Any fortnight will do: a calendar's zone and bounds are constants, which the library only shows on an instance.
     sample = exchange_calendars.get_calendar(name, start="2024-06-03", end="2024-06-14")
     lowest, highest = sample.bound_min(), sample.bound_max()
+    last_known = LATEST_DAY + SPARE_DAYS if highest is None else day_of(highest.date())
     return Source(
         name=name,
         zone=sample.tz,
-        load=lambda first, last: _load(name, first, last),
+        load=lambda first, last: _load(name, first, min(last + SPARE_DAYS, last_known)).until(last),
         first_day=EARLIEST_DAY if lowest is None else max(EARLIEST_DAY, day_of(lowest.date())),
-        last_day=LATEST_DAY if highest is None else min(LATEST_DAY, day_of(highest.date())),
+        last_day=min(LATEST_DAY, last_known),
         has_end=highest is not None,
     )
 

@@ -14,7 +14,11 @@ from providers.market.days import Days, date_of
 from providers.market.schedule import Schedule, Session
 from providers.market.types import DAY_US, MINUTE_US, Micros, MicrosArray
 
-_OPEN = np.iinfo(np.int64).max
+# Instants are put into buckets of 2**36 µs (19 hours) by a shift. Walking over the few edges of a bucket takes 250 ns a
+# call where `bisect` over the edges of five years takes 410 ns; dividing by days instead of shifting would eat that gain
+# up.
+BUCKET_BITS = 36
+_OPEN = _NEVER = np.iinfo(np.int64).max
 _NO_LIMIT = 2**62
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -26,13 +30,16 @@ class Window:
     `edges` are opens and closes in turn, segments that touch joined to one: an instant with an odd number of edges at or
     before it is in trading time. It is a list because `bisect` on a list is faster than any look-up in an array.
     `edge_array` is the same for columns; `is_open` and `caps` are read at the number of edges at or before an instant:
-    whether that stretch trades, and the last trading minute before it if it does not.
+    whether that stretch trades, and the last trading minute before it if it does not. `hints` are the numbers of edges
+    before the start of each bucket since `start`, from where a walk finds the position of an instant; `edges` ends with an
+    instant that never comes, so that the walk needs no other end.
     """
 
     start: Micros
     end: Micros
     schedule: Schedule
     edges: list[Micros]
+    hints: list[int]
     edge_array: MicrosArray
     is_open: npt.NDArray[np.bool_]
     caps: MicrosArray
@@ -43,11 +50,14 @@ class Window:
         edges = _joined_edges(schedule)
         is_open = np.arange(len(edges) + 1) % 2 == 1
         caps = np.where(is_open, _OPEN, np.concatenate((edges[:1], edges)) - MINUTE_US) if len(edges) else np.array([_OPEN])
+        start, end = first_day * DAY_US, (last_day + 1) * DAY_US
+        buckets = np.arange(((end - start) >> BUCKET_BITS) + 2, dtype=np.int64)
         return cls(
-            start=first_day * DAY_US,
-            end=(last_day + 1) * DAY_US,
+            start=start,
+            end=end,
             schedule=schedule,
-            edges=edges.tolist(),
+            edges=[*edges.tolist(), _NEVER],
+            hints=edges.searchsorted(start + (buckets << BUCKET_BITS), "left").tolist(),
             edge_array=edges,
             is_open=is_open,
             caps=caps,
@@ -56,6 +66,10 @@ class Window:
     def covers(self, start: Micros, end: Micros) -> bool:
         """Whether all of `[start, end)` is within."""
         return self.start <= start and end <= self.end
+
+    def is_open_at(self, ts: Micros) -> bool:
+        """Whether `ts` is in trading time."""
+        return bisect_right(self.edges, ts) & 1 == 1
 
     def align(self, ts: Micros) -> Micros | None:
         """The trading minute that contains `ts`, or the last one before it; None when the window holds none."""

@@ -84,6 +84,19 @@ class Schedule:
             owner=np.arange(len(days), dtype=np.int32),
         )
 
+    def until(self, last_day: int) -> "Schedule":
+        """The sessions dated `last_day` or earlier."""
+        sessions = int(self.days.searchsorted(last_day, "right"))
+        segments = int(self.owner.searchsorted(sessions, "left"))
+        return Schedule(
+            days=self.days[:sessions],
+            is_early_close=self.is_early_close[:sessions],
+            is_late_open=self.is_late_open[:sessions],
+            opens=self.opens[:segments],
+            closes=self.closes[:segments],
+            owner=self.owner[:segments],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
