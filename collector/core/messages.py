@@ -22,7 +22,7 @@ def bar_messages(
     """One message a row, in row order; `bars.symbols` are ours."""
     columns = zip(
         bars.symbol_index.tolist(),
-        bars.start.tolist(),
+        np.datetime_as_string(bars.start.astype("datetime64[us]"), unit="s", timezone="UTC").tolist(),
         bars.open.tolist(),
         bars.high.tolist(),
         bars.low.tolist(),
@@ -38,7 +38,7 @@ def bar_messages(
             "type": "bar",
             "symbol": bars.symbols[symbol],
             "interval": interval,
-            "start": iso(start),
+            "start": start,
             "open": open_,
             "high": high,
             "low": low,
