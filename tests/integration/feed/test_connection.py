@@ -1,0 +1,404 @@
+"""A connection on a hub, without a server between: order, resume, epochs, bounds."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from collector.feed import log
+from collector.feed.hub import Hub, in_thread
+from collector.feed.protocol import CloseCode
+from collector.feed.publisher import publish
+from collector.feed.ring import STREAM
+from collector.models import FeedBatch
+from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, new_ring, valkey
+
+Hubs = Callable[..., Hub]
+pytestmark = pytest.mark.asyncio
+
+
+def _publish(numbers: range, symbol: str, size: int) -> None:
+    ids = [add_batch([bar(symbol, n) for n in numbers[i : i + size]]) for i in range(0, len(numbers), size)]
+    publish(batch_ids=ids)
+
+
+async def put(numbers: range, symbol: str = "AAPL", *, size: int = 2) -> None:
+    """Publish bars as batches of some."""
+    await in_thread(_publish, numbers, symbol, size)
+
+
+async def evict_all() -> None:
+    await in_thread(valkey().delete, STREAM)
+
+
+async def test_hello_says_where_the_feed_stands_and_what_is_allowed(hubs: Hubs) -> None:
+    await put(range(3))
+    hub = hubs()
+    wire = Wire(hub)
+    hello = await wire.frame()
+    assert (hello["op"], hello["seq"]) == ("hello", 3)
+    assert hello["epoch"] == (await hub.ready()).epoch
+    assert hello["heartbeat_s"] == 3600
+    assert hello["limits"]["max_replay_messages"] == hub.limits.max_replay_messages
+
+
+async def test_live_messages_arrive_once_and_only_those_subscribed(hubs: Hubs) -> None:
+    wire, ledger = Wire(hubs()), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.AAPL", "bars.*.AAPL"))
+    await put(range(4), "MSFT")
+    await put(range(4), "AAPL")
+    await wire.follow(ledger, until=4)
+    assert {key[0] for key in ledger.seen} == {"AAPL"}
+    assert set(ledger.seen.values()) == {1}
+    assert ledger.numbers == [5, 6, 7, 8]
+
+
+async def test_range_frames_prove_that_nothing_was_missed_when_nothing_matches(hubs: Hubs) -> None:
+    wire, ledger = Wire(hubs(heartbeat_s=0.05)), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.NONE"))
+    await put(range(6))
+    while ledger.seq < 6:
+        ledger.take(await wire.frame())
+    assert not ledger.seen
+
+
+async def test_connection_gets_no_data_frames_when_it_has_subscribed_nothing(hubs: Hubs) -> None:
+    hub = hubs(heartbeat_s=0.02)
+    silent, other = Wire(hub), Wire(hub)
+    await silent.frame("hello")
+    await other.subscribe("bars.*.*")
+    await put(range(4))
+    for _ in range(4):
+        await other.frame("data")
+    silent.say(op="pong", to=0)
+    silent.say(op="nonsense")
+    assert (await silent.frame())["op"] == "error"
+
+
+async def test_later_subscribe_begins_at_the_present_position_and_ranges_go_on_joining(hubs: Hubs) -> None:
+    wire, ledger = Wire(hubs()), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.AAPL"))
+    await put(range(2), "MSFT")
+    await put(range(2), "AAPL")
+    await wire.follow(ledger, until=2)
+    await put(range(2, 4), "MSFT")
+    await in_thread(_publish, range(2, 4), "AAPL", 2)
+    await wire.follow(ledger, until=4)
+    wire.say(op="subscribe", channels=["bars.1m.MSFT"])
+    while (frame := await wire.frame())["op"] != "subscribed":
+        ledger.take(frame)
+    assert (frame["seq"], frame["channels"]) == (ledger.seq, 2)
+    await put(range(4, 6), "MSFT")
+    await wire.follow(ledger, until=6)
+    wire.say(op="unsubscribe", channels=["bars.1m.AAPL"])
+    assert (await wire.frame("unsubscribed"))["channels"] == 1
+    await put(range(6, 8), "AAPL")
+    await put(range(8, 10), "MSFT")
+    await wire.follow(ledger, until=8)
+    assert sorted(key[2][-4:-1] for key in ledger.seen if key[0] == "AAPL") == [":00"] * 4
+
+
+async def test_errors_name_what_was_expected_and_the_connection_lives_on(hubs: Hubs) -> None:
+    wire = Wire(hubs())
+    await wire.frame("hello")
+    for text, code in [
+        ("}{", "bad_json"),
+        ("{}", "unknown_op"),
+        ('{"op":"pong","to":"x"}', "bad_frame"),
+        ("x" * 40_000, "frame_too_large"),
+    ]:
+        wire.say_raw(text=text)
+        error = await wire.frame()
+        assert (error["op"], error["code"]) == ("error", code)
+        assert "expected" in error["message"].lower()
+    wire.say_raw(data=b"\x00")
+    assert (await wire.frame("error"))["code"] == "binary_frame"
+    wire.say(op="subscribe", channels=[f"quotes.S{n}" for n in range(1000)])
+    await wire.frame("subscribed")
+    wire.say(op="subscribe", channels=["quotes.X"], since={"epoch": "x", "seq": 1})
+    assert (await wire.frame("error"))["code"] == "since_not_first"
+    await put(range(1))
+    wire.say(op="subscribe", channels=["bars.*.*"])
+    await wire.frame("subscribed")
+
+
+async def test_subscribe_is_refused_when_a_connection_would_hold_too_many_channels(hubs: Hubs) -> None:
+    wire = Wire(hubs(max_channels=3))
+    await wire.subscribe("quotes.A", "quotes.B", "quotes.A")
+    wire.say(op="subscribe", channels=["quotes.C", "quotes.D"])
+    error = await wire.frame()
+    assert error["code"] == "too_many_channels"
+    assert "at most 3" in error["message"]
+    assert (await wire.subscribe("quotes.C"))["channels"] == 3
+
+
+@pytest.mark.parametrize("source", ["ring", "rows", "both"])
+async def test_resume_brings_everything_behind_the_position_once(hubs: Hubs, source: str) -> None:
+    hub = hubs()
+    first, ledger = Wire(hub), Ledger()
+    ledger.take(await first.subscribe("bars.1m.AAPL"))
+    await put(range(5), size=5)
+    await first.follow(ledger, until=5)
+    await first.hang_up()
+    ledger.seq, ledger.numbers = 2, []  # as if the last frame had been cut: a position inside a batch
+    await put(range(5, 9))
+    await put(range(9, 12), "MSFT")
+    if source != "ring":
+        await evict_all()
+    if source == "both":
+        await put(range(9, 12))
+    second = Wire(hub)
+    answer = await second.subscribe("bars.1m.AAPL", since=ledger.since)
+    assert answer["recovered"] is True
+    assert (answer["epoch"], answer["seq"]) == (ledger.epoch, 2)
+    ledger.take(answer)
+    await second.follow(ledger, until=12 if source == "both" else 9)
+    while ledger.seq < hub.position.seq:
+        ledger.take(await second.frame())
+    assert ledger.numbers == [3, 4, 5, 6, 7, 8, 9, *([13, 14, 15] if source == "both" else [])]
+
+
+async def test_resume_over_two_flushes_brings_everything_from_the_rows(hubs: Hubs) -> None:
+    hub = hubs()
+    wire, ledger = Wire(hub), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.AAPL"))
+    await put(range(3))
+    await wire.follow(ledger, until=3)
+    await wire.hang_up()
+    await put(range(3, 6))
+    await in_thread(valkey().flushall)
+    await put(range(6, 9))
+    await in_thread(valkey().flushall)
+    await put(range(9, 12))
+    fresh = hubs()
+    resumed = Wire(fresh)
+    answer = await resumed.subscribe("bars.1m.AAPL", since=ledger.since)
+    assert answer["recovered"] is True
+    ledger.take(answer)
+    await resumed.follow(ledger, until=12)
+    assert set(ledger.seen.values()) == {1}
+    await put(range(12, 14))
+    await resumed.follow(ledger, until=14)
+    assert set(ledger.seen.values()) == {1}
+
+
+async def test_flush_is_announced_to_those_connected_and_nothing_is_lost(hubs: Hubs) -> None:
+    wire, ledger = Wire(hubs()), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.AAPL"))
+    await put(range(4))
+    await wire.follow(ledger, until=4)
+    before = ledger.epoch
+    await in_thread(valkey().flushall)
+    await put(range(4, 8))
+    await wire.follow(ledger, until=8)
+    assert ledger.epoch > before
+    assert set(ledger.seen.values()) == {1}
+
+
+async def test_flush_is_announced_when_nothing_is_published_after_it(hubs: Hubs) -> None:
+    wire, ledger = Wire(hubs()), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.AAPL"))
+    await put(range(4))
+    await in_thread(valkey().flushall)
+    frame = await wire.frame()
+    while frame["op"] != "epoch":
+        ledger.take(frame)
+        frame = await wire.frame()
+    ledger.take(frame)
+    assert len(ledger.seen) == 4
+
+
+async def test_hub_waits_for_stamps_under_way_so_that_a_flush_between_script_and_stamp_loses_nothing(hubs: Hubs) -> None:
+    """A publisher has run its script, Valkey is flushed, another publishes in the new epoch; only then the first one commits."""
+    from django.db import transaction
+
+    wire, ledger = Wire(hubs()), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.AAPL"))
+    scripted, may_commit = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow_publisher() -> None:
+        row = FeedBatch.objects.get(pk=add_batch([bar(number=0), bar(number=1)]))
+        with transaction.atomic():
+            log.hold_stamp_lock()
+            place = new_ring().append(batch_id=row.pk, count=2, payload=bytes(row.messages), now=1, keep=1000)
+            valkey().flushall()
+            loop.call_soon_threadsafe(scripted.set)
+            asyncio.run_coroutine_threadsafe(may_commit.wait(), loop).result(PATIENCE_SECONDS)
+            FeedBatch.objects.filter(pk=row.pk).update(
+                epoch=place.epoch, seq_from=place.seq_from, seq_to=place.seq_to, published_at=row.recorded_at
+            )
+
+    slow = asyncio.create_task(in_thread(slow_publisher))
+    await scripted.wait()
+    await in_thread(new_ring().append, batch_id=10**9, count=1, payload=json.dumps([bar(number=9)]).encode(), now=1, keep=9)
+    waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not await in_thread(_has_rows, waits):
+        await asyncio.sleep(0.01)
+    may_commit.set()
+    await slow
+    await wire.follow(ledger, until=3)
+    assert set(ledger.seen.values()) == {1}
+
+
+def _has_rows(query: str) -> bool:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchone() is not None
+
+
+@pytest.mark.parametrize(
+    ("reason", "since"),
+    [
+        ("ahead", {"seq": 999}),
+        ("epoch_changed", {"epoch": "19000000000-aaaaaa", "seq": 3}),
+        ("epoch_changed", {"epoch": "of another service", "seq": 3}),
+        ("too_many", {"seq": 1}),
+        ("too_old", {"seq": 5}),
+    ],
+)
+async def test_resume_says_what_is_missing_and_goes_on_live_when_it_cannot_bring_everything(
+    hubs: Hubs, reason: str, since: dict[str, Any]
+) -> None:
+    await put(range(10))
+    hub = hubs(max_replay_messages=6)
+    if reason == "too_old":
+        await evict_all()
+        await in_thread(FeedBatch.objects.filter(seq_from__lt=8).delete)
+    top = await hub.ready()
+    wire, ledger = Wire(hub), Ledger()
+    answer = await wire.subscribe("bars.1m.AAPL", since={"epoch": top.epoch, **since})
+    assert (answer["recovered"], answer["reason"], answer["seq"]) == (False, reason, 10)
+    assert answer["gap"]["to"].endswith("Z")
+    assert (answer["gap"]["from"] is None) == (since.get("epoch") == "of another service")
+    assert answer["fill_url"].startswith("/ws/replay?since=")
+    ledger.take(answer)
+    await put(range(10, 12))
+    await wire.follow(ledger, until=2)
+    assert ledger.numbers == [11, 12]
+
+
+async def test_gap_begins_at_the_clients_own_time_when_it_tells_it(hubs: Hubs) -> None:
+    await put(range(2))
+    top = await hubs().ready()
+    at = "2026-11-22T14:30:00.5Z"
+    answer = await Wire(hubs()).subscribe("bars.*.*", since={"epoch": top.epoch, "seq": 99, "at": at})
+    assert answer["gap"]["from"] == "2026-11-22T14:30:00.500000Z"
+
+
+async def test_resume_while_batches_are_published_joins_without_hole_or_repeat(hubs: Hubs) -> None:
+    hub = hubs()
+    await put(range(40))
+    epoch = (await hub.ready()).epoch
+    publishing = asyncio.create_task(put(range(40, 120)))
+    wires = [Wire(hub) for _ in range(8)]
+    ledgers = [Ledger(epoch, 3 * number) for number in range(8)]
+    for wire, ledger in zip(wires, ledgers, strict=True):
+        ledger.take(await wire.subscribe("bars.1m.AAPL", since=ledger.since))
+    await publishing
+    for wire, ledger in zip(wires, ledgers, strict=True):
+        begin = ledger.seq
+        await wire.follow(ledger, until=120 - begin)
+        assert ledger.numbers == list(range(begin + 1, 121))
+
+
+async def test_reader_that_does_not_take_its_frames_is_closed_with_its_position_and_others_go_on(hubs: Hubs) -> None:
+    hub = hubs(outbox_frames=5)
+    slow, fast, ledger, behind = Wire(hub), Wire(hub), Ledger(), Ledger()
+    behind.take(await slow.subscribe("bars.1m.*"))
+    ledger.take(await fast.subscribe("bars.1m.*"))
+    slow.may_send.clear()
+    for number in range(12):
+        await put(range(number, number + 1))
+        await fast.follow(ledger, until=number + 1)
+    slow.may_send.set()
+    while (frame := await slow.frame())["op"] != "bye":
+        behind.take(frame)
+    assert frame["code"] == CloseCode.SLOW_READER
+    assert (frame["epoch"], frame["seq"]) == (behind.epoch, behind.seq)
+    with pytest.raises(ConnectionError, match="4008"):
+        await slow.frame()
+    again = Wire(hub)
+    behind.take(await again.subscribe("bars.1m.*", since=behind.since))
+    await again.follow(behind, until=12)
+    assert set(behind.seen.values()) == {1}
+
+
+async def test_connection_ends_when_its_client_takes_nothing_at_all(hubs: Hubs) -> None:
+    hub = hubs(outbox_frames=2, close_grace_s=0.05)
+    stuck = Wire(hub)
+    await stuck.subscribe("bars.1m.*")
+    stuck.may_send.clear()
+    await put(range(12), size=1)
+    await asyncio.wait_for(stuck.task, PATIENCE_SECONDS)
+    assert not list(hub.fanout)
+
+
+async def test_hub_closes_everybody_when_it_cannot_go_on_without_a_hole(hubs: Hubs) -> None:
+    hub = hubs()
+    wire, ledger = Wire(hub), Ledger()
+    ledger.take(await wire.subscribe("bars.1m.*"))
+    await put(range(2))
+    await wire.follow(ledger, until=2)
+    await in_thread(new_ring().append, batch_id=10**9, count=3, payload=b"[{},{},{}]", now=1, keep=1)  # never stamped
+    hub.position = type(hub.position)(ledger.epoch, 1)  # as if it had slept
+    await in_thread(FeedBatch.objects.all().delete)
+    await evict_all()
+    await put(range(5, 6))
+    while (frame := await wire.frame())["op"] != "bye":
+        pass
+    assert frame["code"] == CloseCode.LOST_PLACE
+    answer = await Wire(hub).subscribe("bars.1m.*", since=ledger.since)
+    assert answer["recovered"] is False
+
+
+async def test_shutdown_says_goodbye_with_the_position_when_the_server_cancels(hubs: Hubs) -> None:
+    wire = Wire(hubs())
+    subscribed = await wire.subscribe("bars.1m.*")
+    wire.task.cancel()
+    bye = await wire.frame("bye")
+    assert (bye["code"], bye["seq"]) == (CloseCode.RESTARTING, subscribed["seq"])
+    with pytest.raises(ConnectionError, match="4000"):
+        await wire.frame()
+    with pytest.raises(asyncio.CancelledError):
+        await wire.task
+
+
+async def test_client_is_told_to_try_again_when_valkey_is_away(hubs: Hubs) -> None:
+    import redis
+
+    from collector.feed.limits import Limits
+    from collector.feed.ring import Ring
+
+    url = "unix:///nowhere/valkey.sock"
+    hub = Hub(url=url, ring=Ring(redis.Redis.from_url(url)), limits=Limits(ready_timeout_s=0.05))
+    bye = await Wire(hub).frame()
+    assert (bye["op"], bye["code"], bye["retry_in"]) == ("bye", CloseCode.TRY_AGAIN, 2)
+    await hub.stop()
+
+
+async def test_client_that_is_ahead_of_this_process_gets_nothing_twice(hubs: Hubs) -> None:
+    """It comes from another web process that has read further than this one."""
+    hub = hubs()
+    await hub.ready()
+    await put(range(4))
+    ledger = Ledger((await hubs().ready()).epoch, 4)
+    wire = Wire(hub)
+    ledger.take(await wire.subscribe("bars.1m.*", since=ledger.since))
+    await put(range(4, 6))
+    await wire.follow(ledger, until=2)
+    assert ledger.numbers == [5, 6]
+
+
+async def test_pong_is_recorded(hubs: Hubs) -> None:
+    hub = hubs()
+    wire = Wire(hub)
+    await wire.subscribe("bars.1m.*")
+    wire.say(op="pong", to=7)
+    wire.say(op="unsubscribe", channels=["quotes.X"])
+    await wire.frame("unsubscribed")
+    assert [subscriber.acknowledged for subscriber in hub.fanout] == [7]
