@@ -123,7 +123,9 @@ def _timeout_text(error: TimeoutError, timeout_s: float) -> str:
 def _fault_of(error: Exception, where: str) -> ProviderError:
     """Transport failures by whose side they are on; messages name the kind of failure, never the request."""
     kind = type(error).__name__
-    if isinstance(error, aiohttp.InvalidURL) or (isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError)):
+    if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError) or (
+        isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError)
+    ):
         return UnsupportedRequest(f"{where}: the request cannot be sent, check base URL and credentials ({kind})")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return LocalFault(f"{where}: the name does not resolve")

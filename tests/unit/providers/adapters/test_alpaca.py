@@ -25,7 +25,10 @@ from providers.registry import get_adapter
 
 ALPACA = get_adapter("alpaca")
 ACCOUNT = Account(
-    provider="alpaca", adapter="alpaca", base_url="http://127.0.0.1:1", credentials={"key_id": "made-up-id", "secret_key": "made-up-secret"}
+    provider="alpaca",
+    adapter="alpaca",
+    base_url="http://127.0.0.1:1",
+    credentials={"key_id": "made-up-id", "secret_key": "made-up-secret"},
 )
 ROW = {"t": "2024-01-02T14:30:00Z", "o": 1.5, "h": 2, "l": 1, "c": 1.25, "v": 1000, "n": 7, "vw": 1.3}
 FILLER = ROW | {"v": 0, "n": 0, "vw": 0}
@@ -242,7 +245,15 @@ def test_crypto_bar_without_trades_is_filler_and_a_stock_bar_is_not() -> None:
     assert len(parse({"bars": {"AAPL": [FILLER]}}).batch) == 1
 
 
-@pytest.mark.parametrize(("stamp", "query"), [("2024-01-02T05:00:00Z", ONE), ("2024-07-02T04:00:00Z", ONE), ("2024-01-02T06:00:00Z", PAIR), ("2024-07-02T05:00:00Z", PAIR)])
+@pytest.mark.parametrize(
+    ("stamp", "query"),
+    [
+        ("2024-01-02T05:00:00Z", ONE),
+        ("2024-07-02T04:00:00Z", ONE),
+        ("2024-01-02T06:00:00Z", PAIR),
+        ("2024-07-02T05:00:00Z", PAIR),
+    ],
+)
 def test_daily_bar_is_stamped_at_its_session_date(stamp: str, query: BarQuery) -> None:
     query = replace(query, interval=Interval.D1, end=at("2025-01-01"))
     batch = parse({"bars": {query.symbols[0]: [ROW | {"t": stamp}]}}, query).batch
@@ -258,7 +269,11 @@ def test_rows_outside_the_window_are_dropped() -> None:
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.lists(st.tuples(*[FINITE] * 6, st.integers(1, 2**53), st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1))), min_size=1))
+@given(
+    st.lists(
+        st.tuples(*[FINITE] * 6, st.integers(1, 2**53), st.datetimes(datetime(1990, 1, 1), datetime(2200, 1, 1))), min_size=1
+    )
+)
 def test_doubles_and_stamps_come_back_bit_for_bit(rows: list[tuple]) -> None:
     keys = ("o", "h", "l", "c", "v", "vw", "n")
     sent = [dict(zip(keys, row[:-1], strict=True)) | {"t": row[-1].isoformat() + "Z"} for row in rows]

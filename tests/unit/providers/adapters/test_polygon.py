@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.adapter import Account, BarPage, HttpResponse
-from providers.errors import AuthFailed, MalformedAnswer, NotEntitled, ProviderError, Throttled, UnknownSymbol, UnsupportedRequest, VendorFault
+from providers.errors import (
+    AuthFailed,
+    MalformedAnswer,
+    NotEntitled,
+    ProviderError,
+    Throttled,
+    UnknownSymbol,
+    UnsupportedRequest,
+    VendorFault,
+)
 from providers.market.types import Adjustment, AssetClass, BarQuery, Interval, to_us
 from providers.registry import get_adapter
 
@@ -64,7 +73,9 @@ def test_request_asks_raw_prices_in_milliseconds_with_an_inclusive_end() -> None
     assert request.headers["Authorization"] == "Bearer made-up-key"
 
 
-@pytest.mark.parametrize(("interval", "span"), [("5m", "5/minute"), ("15m", "15/minute"), ("30m", "30/minute"), ("1h", "1/hour")])
+@pytest.mark.parametrize(
+    ("interval", "span"), [("5m", "5/minute"), ("15m", "15/minute"), ("30m", "30/minute"), ("1h", "1/hour")]
+)
 def test_request_spells_the_interval(interval: str, span: str) -> None:
     assert f"/range/{span}/" in POLYGON.bars_request(replace(QUERY, interval=Interval(interval)), ACCOUNT).url
 
@@ -84,10 +95,14 @@ def test_daily_request_names_the_dates_whose_midnight_is_in_the_window(start: st
 
 def test_daily_request_without_any_session_date_is_refused() -> None:
     with pytest.raises(UnsupportedRequest):
-        POLYGON.bars_request(replace(QUERY, interval=Interval.D1, start=at("2024-01-02T10:00"), end=at("2024-01-02T20:00")), ACCOUNT)
+        POLYGON.bars_request(
+            replace(QUERY, interval=Interval.D1, start=at("2024-01-02T10:00"), end=at("2024-01-02T20:00")), ACCOUNT
+        )
 
 
-@pytest.mark.parametrize(("symbol", "quoted"), [("BRK.B", "BRK.B"), ("X:BTCUSD", "X:BTCUSD"), ("UNITTEST/BTC", "UNITTEST%2FBTC"), ("A?b", "A%3Fb")])
+@pytest.mark.parametrize(
+    ("symbol", "quoted"), [("BRK.B", "BRK.B"), ("X:BTCUSD", "X:BTCUSD"), ("UNITTEST/BTC", "UNITTEST%2FBTC"), ("A?b", "A%3Fb")]
+)
 def test_symbol_is_quoted_in_the_path(symbol: str, quoted: str) -> None:
     assert f"/ticker/{quoted}/range/" in POLYGON.bars_request(replace(QUERY, symbols=(symbol,)), ACCOUNT).url
 
@@ -130,7 +145,10 @@ def test_nothing_is_empty_in_every_form(envelope: dict[str, object]) -> None:
 
 
 def test_missing_results_are_empty() -> None:
-    assert len(parse(b'{"ticker":"AAPL","queryCount":0,"resultsCount":0,"adjusted":true,"status":"OK","request_id":"x"}').batch) == 0
+    assert (
+        len(parse(b'{"ticker":"AAPL","queryCount":0,"resultsCount":0,"adjusted":true,"status":"OK","request_id":"x"}').batch)
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,8 +226,14 @@ def test_grouped_answer_gives_the_asked_rows_only() -> None:
 @pytest.mark.parametrize(
     ("next_url", "asked"),
     [
-        ("https://api.polygon.io/v2/aggs/ticker/X/range/1/day/1/2?cursor=YQ%3D%3D", "/v2/aggs/ticker/X/range/1/day/1/2?cursor=YQ%3D%3D"),
-        ("https://evil.example/v2/aggs/ticker/X/range/1/day/1/2?apiKey=k&cursor=a+b", "/v2/aggs/ticker/X/range/1/day/1/2?cursor=a+b"),
+        (
+            "https://api.polygon.io/v2/aggs/ticker/X/range/1/day/1/2?cursor=YQ%3D%3D",
+            "/v2/aggs/ticker/X/range/1/day/1/2?cursor=YQ%3D%3D",
+        ),
+        (
+            "https://evil.example/v2/aggs/ticker/X/range/1/day/1/2?apiKey=k&cursor=a+b",
+            "/v2/aggs/ticker/X/range/1/day/1/2?cursor=a+b",
+        ),
         ("/v2/aggs/ticker/X/range/1/day/1/2?cursor=a", "/v2/aggs/ticker/X/range/1/day/1/2?cursor=a"),
     ],
 )
@@ -243,7 +267,10 @@ def test_daily_bar_is_stamped_at_its_session_date(stamp: str, changes: dict[str,
     assert daily(stamp, **changes) == "2024-01-02T00:00:00+00:00"
 
 
-@pytest.mark.parametrize(("stamp", "date"), [("2024-03-08T05:00", "2024-03-08"), ("2024-03-11T04:00", "2024-03-11"), ("2024-11-04T05:00", "2024-11-04")])
+@pytest.mark.parametrize(
+    ("stamp", "date"),
+    [("2024-03-08T05:00", "2024-03-08"), ("2024-03-11T04:00", "2024-03-11"), ("2024-11-04T05:00", "2024-11-04")],
+)
 def test_daily_bar_keeps_its_date_over_a_change_of_clocks(stamp: str, date: str) -> None:
     assert daily(stamp).startswith(date)
 
