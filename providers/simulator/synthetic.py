@@ -28,8 +28,12 @@ LISTED_AT = 10_957 * DAY_US
 """2000-01-01: no symbol has bars before it."""
 MINUTE_SWING = 0.00024
 """Share of the price by which one minute moves at most; the longest lattice moves it by 512 times as much."""
-_LATTICE_MINUTES = tuple(4**power for power in range(10))
+_POWERS = np.arange(10)
+_LATTICE_MINUTES = 4**_POWERS
+_LATTICE_SWINGS = MINUTE_SWING * 2.0**_POWERS
+_LATTICE_KEYS = _POWERS.astype(np.uint64) * np.uint64(0xD1B54A32D192ED03)
 _DAYS_AT_ONCE = 64
+_POINTS_AT_ONCE = 2_048
 _PERCENT = np.uint64(100)
 
 
@@ -147,15 +151,24 @@ class SyntheticSource:
         return ticks[position], ticks[position + 1]
 
     def _swing(self, listing: Listing, points: Ints) -> npt.NDArray[np.float64]:
+        """In blocks that stay in the processor's cache."""
+        blocks = range(0, len(points), _POINTS_AT_ONCE)
+        return np.concatenate([self._block_swing(listing, points[block : block + _POINTS_AT_ONCE]) for block in blocks])
+
+    def _block_swing(self, listing: Listing, points: Ints) -> npt.NDArray[np.float64]:
+        """All lattices at once: a few minutes of many symbols are asked for most, and there each call of numpy counts."""
+        cells = points // _LATTICE_MINUTES[:, np.newaxis]
+        first, counts = cells[:, 0], cells[:, -1] - cells[:, 0] + 2
+        offset = np.cumsum(counts) - counts
+        numbers = np.arange(counts.sum()) + np.repeat(first - offset, counts)
+        keys = np.uint64(self._key(listing.name, "lattice")) + np.repeat(_LATTICE_KEYS, counts)
+        height = (_hash(numbers, keys) >> np.uint64(11)) * 2.0**-52 - 1.0
+        left = cells + (offset - first)[:, np.newaxis]
+        share = (points - cells * _LATTICE_MINUTES[:, np.newaxis]) / _LATTICE_MINUTES[:, np.newaxis]
+        terms = (height[left] + (height[left + 1] - height[left]) * share) * _LATTICE_SWINGS[:, np.newaxis]
         total = np.zeros(len(points))
-        for power, length in enumerate(_LATTICE_MINUTES):
-            cell = points // length
-            first = int(cell[0])
-            lattice = np.arange(first, int(cell[-1]) + 2)
-            height = (self._hash(listing, f"lattice{power}", lattice) >> np.uint64(11)) * 2.0**-52 - 1.0
-            left = height[cell - first]
-            share = (points - cell * length) / length
-            total += (left + (height[cell - first + 1] - left) * share) * (MINUTE_SWING * 2.0**power)
+        for term in terms:  # one after the other: the order of a numpy sum, and with it the last bit, depends on the shape
+            total += term
         return total
 
     def _lots(self, listing: Listing, style: Style, minutes: Ints) -> Ints:
@@ -168,8 +181,11 @@ class SyntheticSource:
         return int.from_bytes(blake2b(f"{self.seed}/{name}/{channel}".encode(), digest_size=8).digest(), "big")
 
     def _hash(self, listing: Listing, channel: str, numbers: Ints) -> UInts:
-        key = np.uint64(self._key(listing.name, channel))
-        return _mix(numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + key)
+        return _hash(numbers, np.uint64(self._key(listing.name, channel)))
+
+
+def _hash(numbers: Ints, key: np.uint64 | UInts) -> UInts:
+    return _mix(numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + key)
 
 
 def _mix(x: UInts) -> UInts:

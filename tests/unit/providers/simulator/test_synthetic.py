@@ -13,7 +13,7 @@ from tests.unit.providers.simulator.clockwork import always, mornings
 DAY = 20_000 * DAY_US
 NEVER = 2**62
 SOURCE = SyntheticSource(seed=7, calendars=mornings)
-FIRST_BAR = [406.74, 406.76, 406.67, 406.67, 15548.0, 406.71, 156.0]
+FIRST_BAR = [421.88, 421.99, 421.88, 421.97, 15548.0, 421.93, 156.0]
 SYMBOLS = ("AAPL", "QUIETCO", "EUR/USD", "X:BTCUSD", "I:SPX")
 
 
