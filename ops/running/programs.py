@@ -11,8 +11,11 @@ BACKFILL_QUEUES = "backfill,maintenance"
 DEMO_CREDENTIALS = {"POLYGON_API_KEY": "demo", "ALPACA_API_KEY_ID": "demo", "ALPACA_API_SECRET_KEY": "demo"}
 """What the simulated vendors take for a key; a real one in the environment is left alone."""
 
-WORKER_ENVIRONMENT = {"MARKETDATA_ROLE": "worker", "REMAP_SIGTERM": "SIGQUIT"}
-"""SIGTERM alone waits for a running task without end; as SIGQUIT it becomes a soft shutdown of a few seconds."""
+WORKER_ENVIRONMENT = {
+    "MARKETDATA_ROLE": "worker",
+    "REMAP_SIGTERM": "SIGQUIT",  # SIGTERM waits for a running task without end, SIGQUIT is a soft shutdown of a few seconds
+    "PYTHONWARNINGS": "ignore:You're running the worker with superuser",  # root inside a container, reading JSON, is no news
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +60,4 @@ def _worker(*, name: str, queues: str, processes: int) -> Program:
 
 
 def _celery(*words: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "-A", "marketdata_site", *words, "--loglevel", "INFO")
+    return (sys.executable, "-m", "celery", "--quiet", "-A", "marketdata_site", *words, "--loglevel", "INFO")

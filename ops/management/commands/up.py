@@ -55,7 +55,7 @@ class Command(BaseCommand):
         log.line(SYSTEM, "database: migrations")
         call_command("migrate", interactive=False, verbosity=0)
         log.line(SYSTEM, "database: demo universe")
-        call_command("load_demo")
+        call_command("load_demo", stdout=log.stream(SYSTEM))
         login_file = home / "admin-login"
         login = ensure_administrator(kept_in=login_file)
         connections.close_all()

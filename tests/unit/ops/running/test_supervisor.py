@@ -121,11 +121,12 @@ def test_supervisor_kills_a_program_and_its_children_when_they_ignore_the_reques
 def test_supervisor_signals_the_program_alone_so_that_a_worker_can_end_its_pool() -> None:
     parent = (
         "import os, signal, sys, time\n"
+        "def say(text): os.write(1, text + b'\\n')\n"  # one write a line: two processes share the pipe
         "child = os.fork()\n"
         "if child == 0:\n"
-        "    signal.signal(signal.SIGTERM, lambda *_: print('child was signalled', flush=True)); print('up', flush=True); time.sleep(600)\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (os.kill(child, signal.SIGKILL), print('tidied', flush=True), sys.exit(0)))\n"
-        "print('up', flush=True); time.sleep(600)"
+        "    signal.signal(signal.SIGTERM, lambda *_: say(b'child was signalled')); say(b'up'); time.sleep(600)\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (os.kill(child, signal.SIGKILL), say(b'tidied'), sys.exit(0)))\n"
+        "say(b'up'); time.sleep(600)"
     )
     run = _Run(_python("worker", parent))
 

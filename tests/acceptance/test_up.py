@@ -1,0 +1,191 @@
+"""`manage.py up` as an operator meets it: start, log in, start twice, stop, start again, kill."""
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+TIMEOUT_SECONDS = 120
+PROGRAMS = {"vendors", "web", "live", "backfill", "beat"}
+
+
+class Up:
+    """A real `manage.py up` with its log in a file."""
+
+    def __init__(self, *, home: Path, environment: dict[str, str]) -> None:
+        self.log_path = home.with_name(f"up-{time.monotonic_ns()}.log")
+        with self.log_path.open("wb") as log:
+            command = [sys.executable, "manage.py", "up"]
+            self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The newest process id of each program."""
+        return {name: int(pid) for name, pid in re.findall(r"\| (\w+) started \(pid (\d+)\)", self.log)}
+
+    def wait_until_ready(self) -> None:
+        self.wait(lambda: "Ctrl-C" in self.log)
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not condition():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.05)
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(TIMEOUT_SECONDS)
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """A fresh home with free ports and no servers given."""
+    base = Path(tempfile.mkdtemp(prefix="mdup-"))
+    base.chmod(0o755)
+    ports = _free_ports(2)
+    yield {
+        "PATH": os.environ["PATH"],
+        "MARKETDATA_HOME": str(base / "home"),
+        "MARKETDATA_DATA_FOLDER": str(base / "outside"),
+        "MARKETDATA_WEB_PORT": str(ports[0]),
+        "MARKETDATA_SIMULATOR_PORT": str(ports[1]),
+    }
+    for pid_file in base.rglob("postmaster.pid"):
+        os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGINT)
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _servers_of(base: Path) -> list[Path]:
+    return [*base.rglob("postmaster.pid"), *base.rglob("valkey.sock")]
+
+
+def _logs_in(port: int, *, username: str, password: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/admin/login/")
+    answer = connection.getresponse()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', answer.read().decode())
+    cookie = re.search(r"csrftoken=\w+", answer.getheader("Set-Cookie") or "")
+    assert token
+    assert cookie
+    form = urlencode({"csrfmiddlewaretoken": token[1], "username": username, "password": password, "next": "/admin/"})
+    headers = {"Cookie": cookie[0], "Content-Type": "application/x-www-form-urlencoded", "Referer": f"http://127.0.0.1:{port}/"}
+    connection.request("POST", "/admin/login/", form, headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status == 302
+
+
+def test_up_runs_the_service_refuses_to_run_twice_and_leaves_nothing_behind(environment: dict[str, str]) -> None:
+    home, port = Path(environment["MARKETDATA_HOME"]), int(environment["MARKETDATA_WEB_PORT"])
+    up = Up(home=home, environment=environment | {"MARKETDATA_CLOCK_OFFSET": "3600"})
+    up.wait_until_ready()
+    assert set(up.pids) == PROGRAMS
+    assert "shifted by +3600 s" in up.log
+
+    login = re.search(r"login +(\S+) / (\S+)", up.log)
+    assert login
+    kept = home / "admin-login"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert f"password: {login[2]}" in kept.read_text()
+    assert _logs_in(port, username=login[1], password=login[2])
+    assert not _logs_in(port, username=login[1], password="wrong")
+
+    second = subprocess.run(
+        [sys.executable, "manage.py", "up"], cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 1
+    assert f"already running on {home}: pid {up.process.pid}, http://127.0.0.1:{port}/" in second.stderr
+    assert all(map(_alive, up.pids.values()))
+
+    assert up.end(signal.SIGINT) == 0, up.log
+    assert not any(map(_alive, up.pids.values()))
+    assert _servers_of(home.parent) == []
+
+    again = Up(home=home, environment=environment)
+    again.wait_until_ready()
+    assert login[2] not in again.log
+    assert f"password in {kept}" in again.log
+    assert _logs_in(port, username=login[1], password=login[2])
+    assert again.end(signal.SIGTERM) == 0, again.log
+    assert _servers_of(home.parent) == []
+
+
+def test_up_starts_a_killed_worker_again_and_takes_its_programs_along_when_it_is_killed(environment: dict[str, str]) -> None:
+    home = Path(environment["MARKETDATA_HOME"])
+    up = Up(home=home, environment=environment)
+    up.wait_until_ready()
+    before = up.pids["live"]
+    os.kill(before, signal.SIGKILL)
+    up.wait(lambda: up.pids["live"] != before)
+    assert "live ended by itself with signal SIGKILL; starting it again" in up.log
+
+    up.end(signal.SIGKILL)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while any(map(_alive, up.pids.values())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert _servers_of(home.parent) != []  # nobody was left to stop them: the next command takes them over
+    heir = subprocess.run([sys.executable, "manage.py", "migrate", "--check"], cwd=PROJECT, env=environment, check=False)
+    assert heir.returncode == 0
+    assert _servers_of(home.parent) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("MARKETDATA_WEB_PORT", "http", "MARKETDATA_WEB_PORT must be a port"),
+        ("MARKETDATA_CLOCK_OFFSET", "an hour", "MARKETDATA_CLOCK_OFFSET must be a number of seconds"),
+    ],
+)
+def test_up_names_the_variable_when_it_makes_no_sense(
+    environment: dict[str, str], variable: str, value: str, complaint: str
+) -> None:
+    command = [sys.executable, "manage.py", "up"]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment | {variable: value}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert complaint in done.stderr
+
+
+def test_up_names_the_port_when_it_is_taken(environment: dict[str, str]) -> None:
+    port = int(environment["MARKETDATA_WEB_PORT"])
+    with socket.create_server(("127.0.0.1", port)):
+        command = [sys.executable, "manage.py", "up"]
+        done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"port {port} on 127.0.0.1 can't be used" in done.stderr
+    assert "MARKETDATA_WEB_PORT" in done.stderr
