@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from providers.market.grid import is_on_grid
-from providers.market.types import AssetClass, BarBatch, Interval, Micros, from_us
+from providers.market.types import AssetClass, BarBatch, Floats, Interval, Micros, from_us
 
 Mask = npt.NDArray[np.bool_]
 
 _MAY_BE_ZERO_OR_LESS = frozenset({AssetClass.FUTURE, AssetClass.INDEX})
 """Futures have settled below zero (crude oil, April 2020) and spreads and rates as indices cross it; no share or currency does."""
+
+_DOUBLES_SKIP_FROM = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,15 @@ def _reasons(rows: BarBatch, *, interval: Interval, asset_class: AssetClass) -> 
             ("low_too_high", "expected low <= open and close", rows.low > bottom),
             ("volume_negative", "expected volume >= 0", (rows.volume < 0) | np.isinf(rows.volume)),
             ("trade_count_negative", "expected trade_count >= 0", (rows.trade_count < 0) | np.isinf(rows.trade_count)),
+            ("trade_count_not_whole", "expected a whole trade_count below 2**53", _is_not_whole(rows.trade_count)),
             ("vwap_not_finite", "expected a finite vwap", np.isinf(rows.vwap)),
             ("off_grid", f"expected a start on the {interval.value} grid", ~is_on_grid(rows.start, interval)),
         ]
+
+
+def _is_not_whole(counts: Floats) -> Mask:
+    """Fractions, and numbers beyond which a double skips whole ones: the column holds integers and nothing is rounded silently."""
+    return np.isfinite(counts) & ((counts != np.floor(counts)) | (counts >= _DOUBLES_SKIP_FROM))
 
 
 def _rejection(rows: BarBatch, i: int, reason: str, detail: str) -> Rejection:
