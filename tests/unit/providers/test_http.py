@@ -136,9 +136,15 @@ async def test_silence_within_an_answer_is_a_timeout() -> None:
 
 
 async def test_cancelled_request_is_cancelled_and_no_error_of_a_vendor(http: VendorHttp) -> None:
-    async with serving(never=never) as base:
-        task = asyncio.create_task(http.get(HttpRequest(url=f"{base}/never"), timeout_s=30))
-        await asyncio.sleep(0)
+    arrived = asyncio.Event()
+
+    async def hold(request: web.Request) -> web.StreamResponse:
+        arrived.set()
+        return await never(request)
+
+    async with serving(hold=hold) as base:
+        task = asyncio.create_task(http.get(HttpRequest(url=f"{base}/hold"), timeout_s=30))
+        await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
