@@ -1,13 +1,14 @@
 """The simulator as a process: it says where it is, ends when told to, and says why when it can't start."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -68,16 +69,22 @@ def test_it_serves_from_the_helper_and_logs_to_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent death signal is Linux'")
 def test_it_ends_when_its_parent_is_killed_if_told_so() -> None:
-    child = f"import subprocess, sys; subprocess.run({[*COMMAND, '--port', '0', '--synthetic', '--die-with-parent']!r})"
-    parent = subprocess.Popen(
-        [sys.executable, "-c", child], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    command = [*COMMAND, "--port", "0", "--synthetic", "--die-with-parent"]
+    script = f"import subprocess; child = subprocess.Popen({command!r}); print(child.pid, flush=True); child.wait()"
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert parent.stdout is not None
     with parent.stdout as stdout:
-        assert stdout.readline().startswith("simulated vendors at http://127.0.0.1:")
-        os.kill(parent.pid, signal.SIGKILL)
-        assert stdout.read() == ""  # the end of the pipe: its last writer is gone
-    parent.wait()
+        child = int(stdout.readline())
+        try:
+            assert stdout.readline().startswith(b"simulated vendors at http://127.0.0.1:")
+            os.kill(parent.pid, signal.SIGKILL)
+            assert select.select([stdout], [], [], 20)[0], "the child still holds the pipe"
+            assert stdout.read() == b""
+        finally:
+            parent.kill()
+            parent.wait()
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
 
 def test_a_taken_port_is_named_and_the_status_is_not_zero() -> None:

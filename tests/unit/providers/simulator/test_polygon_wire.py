@@ -67,8 +67,9 @@ def test_pages_count_base_aggregates_and_hold_whole_bars() -> None:
     assert [row for page in pages for row in page["results"]] == _page(span="1/hour")[1]["results"]
 
 
-def test_a_bar_of_more_minutes_than_the_limit_still_comes() -> None:
-    pages = _all(span="1/hour", limit="10")
+@pytest.mark.parametrize("sort", ["asc", "desc"])
+def test_a_bar_of_more_minutes_than_the_limit_still_comes(sort: str) -> None:
+    pages = _all(span="1/hour", limit="10", sort=sort)
     assert [page["resultsCount"] for page in pages] == [1] * 24
 
 
