@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import redis
 from django.conf import settings
@@ -110,7 +110,10 @@ class Ledger:
 
 
 class Wire:
-    """A connection without a server: frames in, frames out. `is_stuck` lets the server side wait on every send."""
+    """A connection without a server: frames in, frames out. Cleared `may_send` lets the server side wait on every send."""
+
+    open: ClassVar[list["Wire"]] = []
+    """A server holds its connections; here nobody else would, and they would be collected while they run."""
 
     def __init__(self, hub: Hub) -> None:
         self._in: asyncio.Queue[Json] = asyncio.Queue()
@@ -118,6 +121,7 @@ class Wire:
         self.may_send = asyncio.Event()
         self.may_send.set()
         self._in.put_nowait({"type": "websocket.connect"})
+        self.open.append(self)
         self.task = asyncio.create_task(consumers.serve(hub=hub, receive=self._in.get, send=self._take))
 
     async def _take(self, message: Any) -> None:
@@ -160,6 +164,7 @@ class Wire:
 
     async def hang_up(self) -> None:
         """Disconnect, and let the server side end."""
+        self.may_send.set()
         self._in.put_nowait({"type": "websocket.disconnect", "code": 1006})
         await asyncio.wait_for(asyncio.gather(self.task, return_exceptions=True), PATIENCE_SECONDS)
 

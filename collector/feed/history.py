@@ -46,10 +46,10 @@ class History:
         """What follows `position`. The first batch may begin before it; it begins behind it where something is not there any more."""
         epoch, held = self._ring.after(position, count=batches)
         if epoch == position.epoch:
-            if not held or held[0].seq_from <= position.seq:
+            if held and held[0].seq_from <= position.seq:
                 return Step(held)
             rows = log.rows_after(position, max_messages=messages)
-            return Step([row for row in rows if row.seq_to <= held[0].seq_from] or held)
+            return Step([row for row in rows if not held or row.seq_to <= held[0].seq_from] or held)
         self.settle(epoch)
         rows = log.rows_after(position, max_messages=messages)
         return Step(rows) if rows else Step([], Position(log.next_epoch(after=position.epoch, before=epoch), 0))

@@ -36,6 +36,7 @@ class Subscriber:
         """No data frame since the last heartbeat."""
         self.closing: CloseCode | None = None
         self.closed = asyncio.Event()
+        self._goodbye: tuple[str, float | None] = ("", None)
         self._limits = limits
         self._queue: deque[Outgoing] = deque()
         self._held: deque[Outgoing] | None = None
@@ -77,19 +78,26 @@ class Subscriber:
         self.closed.set()
         self._queue.clear()
         self._held, self._bytes = None, 0
-        self._queue.append(Outgoing(bye(code=code, reason=reason, retry_in=retry_in, position=self.sent), close=code))
+        self._goodbye = (reason, retry_in)
         self._wake.set()
         self._room.set()
 
     async def next(self) -> Outgoing:
         """The next frame to send; the caller sets `sent` when it is handed on."""
         while not self._queue:
+            if self.closing is not None:
+                return self._last(self.closing)
             self._wake.clear()
             await self._wake.wait()
         outgoing = self._queue.popleft()
         self._bytes = max(self._bytes - len(outgoing.text), 0)
         self._room.set()
         return outgoing
+
+    def _last(self, code: CloseCode) -> Outgoing:
+        """Made when it is its turn: a frame may still have been on its way when the close was decided."""
+        reason, retry_in = self._goodbye
+        return Outgoing(bye(code=code, reason=reason, retry_in=retry_in, position=self.sent), close=code)
 
     async def room(self) -> None:
         """Wait until half of the bounds are free: history waits for its reader instead of overflowing it."""

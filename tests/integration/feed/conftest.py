@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from collector.feed.hub import Hub
 from collector.feed.ring import shared_ring
-from tests.feed_support import connections_end_with_their_work, new_hub, valkey
+from tests.feed_support import Wire, connections_end_with_their_work, new_hub, valkey
 
 
 @pytest.fixture(autouse=True)
@@ -32,5 +32,7 @@ async def hubs() -> AsyncIterator[Callable[..., Hub]]:
         return made[-1]
 
     yield make
+    while Wire.open:
+        await Wire.open.pop().hang_up()
     for hub in made:
         await hub.stop()
