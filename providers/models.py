@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Q
 
@@ -24,7 +25,12 @@ class Provider(models.Model):
     name = models.SlugField(max_length=40, unique=True, help_text="How policies, rows and metrics call it.")
     adapter = models.CharField(max_length=40, choices=adapter_choices)
     is_enabled = models.BooleanField(default=True, help_text="Off: never asked, whatever a policy says.")
-    base_url = models.URLField(blank=True, help_text="Empty: the vendor's public address.")
+    base_url = models.CharField(
+        max_length=200,
+        blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text="Empty: the vendor's public address.",
+    )
     credentials = models.JSONField(
         default=dict, blank=True, help_text='Credential → environment variable, e.g. {"api_key": "POLYGON_API_KEY"}.'
     )
