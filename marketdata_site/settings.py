@@ -80,6 +80,7 @@ CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("DJANGO_CSRF_TRUSTED_ORIGINS",
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["marketdata_site.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "marketdata_site.urls"
 ASGI_APPLICATION = "marketdata_site.asgi.application"
@@ -165,7 +166,12 @@ def _link(title: str, icon: str, address: str, permission: str = "") -> dict[str
     """An entry of the admin's sidebar; `address` is a path or a URL's name. Shown to those who have the permission."""
     link = address if address.startswith("/") else reverse_lazy(address)
     may_see = {"permission": lambda request: request.user.has_perm(permission)} if permission else {}
-    return {"title": title, "icon": icon, "link": link, **may_see}
+    return {"title": title, "icon": icon, "link": link, "active": lambda request: _is_at(request.path, str(link)), **may_see}
+
+
+def _is_at(path: str, link: str) -> bool:
+    """On that page, or on one row of its list; unfold alone would count every longer path."""
+    return path == link or (link.count("/") > 2 and path.startswith(link) and path.endswith(("/change/", "/delete/", "/add/")))
 
 
 UNFOLD = {
@@ -173,6 +179,7 @@ UNFOLD = {
     "SITE_HEADER": "Market data",
     "SITE_SYMBOL": "candlestick_chart",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("ops/icon.svg")}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": True,
     "DASHBOARD_CALLBACK": "ops.console.dashboard",

@@ -53,6 +53,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Unfold's callback: adds what `templates/admin/index.html` shows."""
     now = clock.now()
     context.update(
+        title="Dashboard",
         now=now,
         tiers=tier_rows(),
         providers=provider_rows(),

@@ -10,8 +10,9 @@ from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from providers.admin_tools import KeptByHistory
@@ -24,7 +25,7 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 class VariableNamesField(forms.CharField):
     """Credential → environment variable, one `api_key = POLYGON_API_KEY` a line."""
 
-    widget = UnfoldAdminTextareaWidget
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:
         """The stored map as lines; what was typed stays as typed."""
@@ -91,18 +92,20 @@ class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold 
         ("How it is asked", {"fields": ("rate_per_minute", "timeout_seconds")}),
     )
 
-    @display(description="Enabled", boolean=True, ordering="is_enabled")
+    @admin.display(description="Enabled", boolean=True, ordering="is_enabled")
     def enabled(self, provider: Provider) -> bool:
         """As a mark."""
         return provider.is_enabled
 
-    @display(description="Credentials", label={"set": "success", "none needed": "info"})
-    def credentials_set(self, provider: Provider) -> str:
+    @admin.display(description="Credentials")
+    def credentials_set(self, provider: Provider) -> SafeString:
         """Whether this process sees the variables; never a value."""
         if not provider.credentials:
-            return "none needed"
+            return format_html('<span class="md-faint">{}</span>', "none needed")
         unset = [variable for variable in provider.credentials.values() if not os.environ.get(variable)]
-        return f"not set: {', '.join(unset)}" if unset else "set"
+        if unset:
+            return format_html('<span class="md-tag md-bad">not set: {}</span>', ", ".join(unset))
+        return format_html('<span class="md-tag md-good">{}</span>', "set")
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: models.QuerySet[Provider]) -> None:
@@ -130,12 +133,12 @@ class RoutingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is publish
     list_filter = ("capability",)
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
 
-    @display(description="Tier", ordering="tier")
+    @admin.display(description="Tier", ordering="tier")
     def for_tier(self, policy: RoutingPolicy) -> str:
         """The tier, or that it is for all others."""
         return policy.tier or "all others"
 
-    @display(description="Asked in this order")
+    @admin.display(description="Asked in this order")
     def order(self, policy: RoutingPolicy) -> str:
         """Names, first asked first."""
         return " → ".join(policy.providers)

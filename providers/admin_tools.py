@@ -1,23 +1,28 @@
 """What admin pages of several apps share."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Page
 from django.db import models
 from django.http import HttpRequest
 from django.utils.html import format_html
+from unfold import paginator
 from unfold.admin import ModelAdmin
-from unfold.paginator import InfinitePaginator
+
+if TYPE_CHECKING:
+    _Page = Page[Any]
+else:
+    _Page = Page  # not subscriptable at run time
 
 
-class _UncountedPage(Page):
+class _UncountedPage(_Page):
     def has_next(self) -> bool:
         """A full page may have a successor, a short one has none."""
         return len(self.object_list) >= self.paginator.per_page
 
 
-class UncountedPaginator(InfinitePaginator):  # type: ignore[misc]  # published without types
-    """Pages of a table too large for COUNT(*)."""
+class InfinitePaginator(paginator.InfinitePaginator):  # type: ignore[misc]  # published without types
+    """Pages of a table too large for COUNT(*). Unfold's templates ask for this very class name before they show a count."""
 
     def _get_page(self, *args: Any, **kwargs: Any) -> Page[Any]:
         return _UncountedPage(*args, **kwargs)

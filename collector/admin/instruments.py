@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from collector.admin.bar_browser import BarBrowser
 from collector.admin.coverage_browser import CoverageBrowser
@@ -42,6 +42,9 @@ else:
 
 class InstrumentForm(_InstrumentForm):
     """Refuses symbols that no address or channel could name."""
+
+    class Meta:
+        widgets = {"vendor_symbols": UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"})}
 
     def clean_symbol(self) -> str:
         """Raises: ValidationError."""
@@ -111,12 +114,12 @@ class SeriesAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold is
         ]
         return [*own, *super().get_urls()]
 
-    @display(description="Active", boolean=True, ordering="is_active")
+    @admin.display(description="Active", boolean=True, ordering="is_active")
     def active(self, series: Series) -> bool:
         """As a mark."""
         return series.is_active
 
-    @display(description="Look at")
+    @admin.display(description="Look at")
     def look(self, series: Series) -> SafeString:
         """Links to its bars and its coverage."""
         query = urlencode(parameters_of(series))

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from collector.models import RejectedBar
-from providers.admin_tools import ReadOnlyAdmin, UncountedPaginator
+from providers.admin_tools import InfinitePaginator, ReadOnlyAdmin
 
 
 @admin.register(RejectedBar)
@@ -18,6 +18,6 @@ class RejectedBarAdmin(ReadOnlyAdmin):
     search_help_text = "A symbol or a reason, whole"
     ordering = ("-last_seen_at", "-id")
     sortable_by = ()
-    paginator = UncountedPaginator
+    paginator = InfinitePaginator
     show_full_result_count = False
     list_per_page = 50

@@ -1,0 +1,1 @@
+"""How the admin writes dates: ISO, the same for everybody."""
