@@ -24,7 +24,8 @@ from providers.market.schedule import Schedule, Session, Source
 from providers.market.types import DAY_US, MINUTE_US, Hours, Interval, Micros, MicrosArray, from_us
 
 DAYS_BEFORE, DAYS_AFTER = 14, 7
-# Sessions read beyond the days answered for: one may trade on the evening before its date; two days are on the safe side.
+# Sessions read beyond the days answered for: one may trade on the evening before its date, and a cell at the end of the days may
+# owe its place to trading after them. Two days are on the safe side.
 PAD_DAYS = 2
 # Each widening doubles the window within these limits: a scan over decades costs a few loads, a short look back a small one.
 LEAST_STEP_DAYS, MOST_STEP_DAYS = 366, 3660
@@ -105,9 +106,7 @@ class Calendar:
         if interval is Interval.D1:
             first_day, last_day = -(-start // DAY_US), (end - 1) // DAY_US
             return self._covering_days(first_day, last_day).session_days(first_day, last_day) * np.int64(DAY_US)
-        # The last cell that starts before `end` may owe its place to trading after `end`.
-        last_cell_ends = -(-end // interval.us) * interval.us
-        return self._covering(start, last_cell_ends).cells(interval.us, start, end)
+        return self._covering(start, end).cells(interval.us, start, end)
 
     def session_slots(self, interval: Interval, first: date, last: date) -> tuple[MicrosArray, Days]:
         """The slots of the sessions dated `first` to `last`, both included, each with its session's date as day number.
@@ -129,7 +128,7 @@ class Calendar:
         if interval is Interval.D1 or not len(ts):
             return (ts // DAY_US).astype(np.int32)
         cells = floor_to_grid(ts, interval)
-        window = self._covering(int(cells.min()), int(cells.max()) + interval.us)
+        window = self._covering(int(ts.min()), int(ts.max()) + 1)
         days, is_slot = window.slot_days(cells, interval.us)
         if not is_slot.all():
             days[~is_slot] = local_days(ts[~is_slot], zone=self._source.zone)

@@ -2,7 +2,9 @@
 
 import threading
 import warnings
+from dataclasses import replace
 from datetime import date
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from providers.market.calendar import Calendar, calendar_warnings, get_calendar
 from providers.market.calendar_errors import CalendarRunsOut, CalendarStartsLater, UnknownCalendar
 from providers.market.calendar_loading import source_of
 from providers.market.days import day_of
+from providers.market.schedule import Schedule, Source
 from providers.market.types import DAY_US, MINUTE_US, Hours, Interval
 from tests.unit.providers.market.times import spans, text, us
 
@@ -165,6 +168,40 @@ def test_empty_questions_get_empty_answers() -> None:
     assert [len(column) for column in xnys.session_slots(Interval.M1, date(2025, 7, 5), date(2025, 7, 6))] == [0, 0]
 
 
+def short_sessions() -> Calendar:
+    """Two sessions a date apart in name, but within one hour in time; the first has a break of ten minutes."""
+    midnight = us("2025-07-15 00:00")
+    schedule = Schedule(
+        days=np.array([day_of(date(2025, 7, 14)), day_of(date(2025, 7, 15))], dtype=np.int32),
+        is_early_close=np.zeros(2, dtype=np.bool_),
+        is_late_open=np.zeros(2, dtype=np.bool_),
+        opens=midnight + MINUTE_US * np.array([50, 70, 95]),
+        closes=midnight + MINUTE_US * np.array([61, 80, 130]),
+        owner=np.array([0, 0, 1], dtype=np.int32),
+    )
+    return Calendar(source=Source(name="short", zone=ZoneInfo("UTC"), load=lambda *_: schedule), hours=Hours.REGULAR)
+
+
+def test_cell_of_two_sessions_is_one_slot_and_belongs_to_the_first() -> None:
+    calendar, dates = short_sessions(), (date(2025, 7, 14), date(2025, 7, 15))
+    slots, days = calendar.session_slots(Interval.H1, *dates)
+    assert [text(s)[11:] for s in slots] == ["00:00", "01:00", "02:00"]
+    assert days.tolist() == [day_of(dates[0]), day_of(dates[0]), day_of(dates[1])]
+    assert [text(s)[11:] for s in calendar.session_slots(Interval.H1, dates[1], dates[1])[0]] == ["02:00"]
+    assert calendar.slots(Interval.H1, us("2025-07-15 00:00"), us("2025-07-16 00:00")).tolist() == slots.tolist()
+    assert calendar.session_days(slots, Interval.H1).tolist() == days.tolist()
+
+
+def test_evening_session_is_known_on_the_last_day_of_the_window() -> None:
+    reads: list[tuple[int, int]] = []
+    wellington = Calendar(source=_counting(source_of(name="XNZE", hours=Hours.REGULAR), reads), hours=Hours.REGULAR)
+    wellington.preload(now=us("2025-07-07 12:00"))
+    tuesday_opens = us("2025-07-14 22:00")
+    assert wellington.is_market_open(tuesday_opens)
+    assert wellington.session_of(tuesday_opens) == date(2025, 7, 15)
+    assert len(reads) == 1
+
+
 # Coverage keys
 
 
@@ -264,8 +301,6 @@ def test_threads_get_right_answers_while_the_window_grows_under_them() -> None:
 
 
 def _counting(source, reads):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
     def load(first: int, last: int):  # type: ignore[no-untyped-def]
         reads.append((first, last))
         return source.load(first, last)
