@@ -1,7 +1,6 @@
 """What is due now: one plan a tier and boundary in the whole fleet, however many beats fire."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from itertools import groupby
 
 from django.conf import settings
@@ -11,13 +10,13 @@ from collector.core.live import boundary_of, split
 from collector.core.spans import spans_of, to_literal
 from collector.models import Tier
 from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
-from providers.market.calendar import get_calendar
+from providers.market.calendar import Calendar, get_calendar
 from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us
 from providers.selectors import route
 
 _LOCK = 0x6D64_706C_616E  # "mdplan"
 
-# What a job's series share: (calendar, mic, interval, hours, adjustment), then the symbol and its first slot not covered.
+# What a job's series share: (calendar, mic, interval, hours, adjustment), then the symbol and the slot to read from.
 _Due = tuple[tuple[str, str, str, str, str], str, Micros]
 
 
@@ -44,8 +43,7 @@ def plan(*, now: Micros) -> list[BarsFetchJob]:
 def _tier_jobs(tier: str, boundary: Micros) -> Iterable[BarsFetchJob]:
     due = sorted(_due(tier, boundary))
     for (_, mic, interval, hours, adjustment), members in groupby(due, key=lambda row: row[0]):
-        overlap = _overlap(Interval(interval), tier)
-        for symbols, first in split([(symbol, first) for _, symbol, first in members], most=MAX_SYMBOLS):
+        for symbols, start in split([(symbol, start) for _, symbol, start in members], most=MAX_SYMBOLS):
             yield BarsFetchJob(
                 tier=tier,
                 priority=Priority.LIVE,
@@ -54,20 +52,18 @@ def _tier_jobs(tier: str, boundary: Micros) -> Iterable[BarsFetchJob]:
                 interval=Interval(interval),
                 hours=Hours(hours),
                 adjustment=Adjustment(adjustment),
-                start=from_us(first - overlap),
+                start=from_us(start),
                 end=from_us(boundary),
             )
 
 
 def _overlap(interval: Interval, tier: str) -> Micros:
     """How far behind the first open slot to read for late corrections: the longest that a provider of the route asks for."""
-    candidates = route(capability=Capability.of_bars(interval), tier=tier)
-    overlap = max((c.overlap for c in candidates), default=0)
-    return -(-overlap // interval.us) * interval.us
+    return max((c.overlap for c in route(capability=Capability.of_bars(interval), tier=tier)), default=0)
 
 
 def _due(tier: str, boundary: Micros) -> Iterable[_Due]:
-    """Series of a tier with a closed, uncovered slot in the live window, and the first such slot of each."""
+    """Series of a tier with a closed, uncovered slot in the live window, and from which slot on each is to be read."""
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT DISTINCT i.calendar, s.interval, s.hours FROM collector_series s
@@ -80,19 +76,20 @@ def _due(tier: str, boundary: Micros) -> Iterable[_Due]:
 
 def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours, boundary: Micros) -> Iterable[_Due]:
     window = max(settings.LIVE_WINDOW_SECONDS * SECOND_US, 2 * interval.us)
-    slots = get_calendar(calendar, hours).slots(interval, boundary - window, boundary - interval.us + 1)
+    venue = get_calendar(calendar, hours)
+    slots = venue.slots(interval, boundary - window, boundary - interval.us + 1)
     if not len(slots):
         return
     with connection.cursor() as cursor:
         # One statement a calendar: expected minus held minus empty, clipped to each series' life; 10,000 series take about 50 ms.
         cursor.execute(
-            """SELECT i.mic, s.adjustment, i.symbol, extract(epoch FROM lower(m.missing)) FROM collector_series s
-               JOIN collector_instrument i ON i.id = s.instrument_id
+            """SELECT i.mic, s.adjustment, i.symbol, extract(epoch FROM lower(m.missing)), extract(epoch FROM life.low)
+               FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
+               CROSS JOIN LATERAL (  -- a slot belongs to the life that its start lies in: both ends up to the grid
+                 SELECT date_bin(%(step)s::interval, greatest(s.collect_from, i.listed_at) + %(step)s::interval - '1 us'::interval, 'epoch') AS low,
+                        date_bin(%(step)s::interval, least(s.collect_until, i.delisted_at) + %(step)s::interval - '1 us'::interval, 'epoch') AS high) life
                CROSS JOIN LATERAL (
-                 SELECT (%(expected)s::tstzmultirange * tstzmultirange(tstzrange(
-                           -- a slot belongs to the life that its start lies in: both ends up to the grid
-                           date_bin(%(step)s, greatest(s.collect_from, i.listed_at) + %(step)s - '1 us'::interval, 'epoch'),
-                           date_bin(%(step)s, least(s.collect_until, i.delisted_at) + %(step)s - '1 us'::interval, 'epoch'))))
+                 SELECT (%(expected)s::tstzmultirange * tstzmultirange(tstzrange(life.low, life.high)))
                         - coalesce((SELECT range_agg(c.held + c.empty) FROM collector_coverage c
                                     WHERE c.series_id = s.id AND c.session BETWEEN %(first)s AND %(last)s), '{}') AS missing) m
                WHERE s.tier_id = %(tier)s AND s.is_active AND i.calendar = %(calendar)s AND s.interval = %(interval)s
@@ -101,12 +98,21 @@ def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours,
                 "expected": to_literal(spans_of(slots, interval.us)),
                 "first": from_us(int(slots[0]) - 2 * 86_400 * SECOND_US).date(),
                 "last": from_us(boundary + 2 * 86_400 * SECOND_US).date(),
-                "step": timedelta(microseconds=interval.us),
+                "step": f"{interval.us} us",
                 "tier": tier,
                 "calendar": calendar,
                 "interval": interval.value,
                 "hours": hours.value,
             },
         )
-        for mic, adjustment, symbol, first in cursor.fetchall():
-            yield (calendar, mic, interval.value, hours.value, adjustment), symbol, round(float(first) * SECOND_US)
+        rows = cursor.fetchall()
+    overlap, starts = _overlap(interval, tier), {}
+    for mic, adjustment, symbol, first, low in rows:
+        if (first, low) not in starts:
+            starts[first, low] = _read_from(venue, interval, round(first * SECOND_US), round(low * SECOND_US), overlap)
+        yield (calendar, mic, interval.value, hours.value, adjustment), symbol, starts[first, low]
+
+
+def _read_from(venue: Calendar, interval: Interval, first: Micros, low: Micros, overlap: Micros) -> Micros:
+    """The first slot of the series' life within the overlap; never a time at which the venue was shut."""
+    return int(venue.slots(interval, max(first - overlap, low), first + 1)[0])
