@@ -52,18 +52,18 @@ def _parts(columns: list[Column]) -> Iterator[bytes]:
 
 
 def _pack(columns: list[Column], rows: npt.NDArray[np.bool_], null_names: set[str]) -> bytes:
-    fields: list[tuple[str, str]] = [("n", ">i2")]
+    fields: list[tuple[str, str]] = [("#", ">i2")]
     for column in columns:
-        fields.append((f"{column.name}_len", ">i4"))
+        fields.append((f"#{column.name}", ">i4"))
         if column.name not in null_names:
             fields.append((column.name, _WIRE[column.kind]))
     buffer = np.empty(int(rows.sum()), dtype=np.dtype(fields))
-    buffer["n"] = len(columns)
+    buffer["#"] = len(columns)
     for column in columns:
         if column.name in null_names:
-            buffer[f"{column.name}_len"] = -1
+            buffer[f"#{column.name}"] = -1
             continue
-        buffer[f"{column.name}_len"] = buffer.dtype[column.name].itemsize
+        buffer[f"#{column.name}"] = buffer.dtype[column.name].itemsize
         values = column.values if rows.all() else column.values[rows]
         buffer[column.name] = values - POSTGRES_EPOCH_US if column.kind == "timestamptz" else values
     return buffer.tobytes()

@@ -131,18 +131,21 @@ def replace(table: str, rows: list[int], stamp: Stamp) -> None:
 
 
 def add_alternates(rows: list[int], stamp: Stamp) -> None:
-    """Keep the newest differing value of this provider for each staged row, and count how often it was seen."""
+    """Keep the newest differing value of this provider for each staged row, and count how often it was seen.
+
+    An older answer may be written after a newer one: it is counted and changes nothing else.
+    """
     if not rows:
         return
+    columns = [name.strip() for name in _VALUES.split(",")] + ["asked_at", "received_at", "recorded_at"]
+    newest = ", ".join(f"{c} = CASE WHEN excluded.asked_at >= a.asked_at THEN excluded.{c} ELSE a.{c} END" for c in columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""INSERT INTO collector_baralternate
+            f"""INSERT INTO collector_baralternate AS a
                   (series_id, start, {_VALUES}, asked_at, received_at, provider_id, recorded_at, times_seen)
                 SELECT s.series_id, s.start, {_prefixed("s")}, %(asked)s, %(received)s, %(provider)s, %(recorded)s, 1
                 FROM staged_bar s WHERE s.i = ANY(%(rows)s)
-                ON CONFLICT (series_id, start, provider_id) DO UPDATE SET
-                  ({_VALUES}) = ROW({_prefixed("excluded")}), asked_at = excluded.asked_at, received_at = excluded.received_at,
-                  recorded_at = excluded.recorded_at, times_seen = collector_baralternate.times_seen + 1""",
+                ON CONFLICT (series_id, start, provider_id) DO UPDATE SET {newest}, times_seen = a.times_seen + 1""",
             {"rows": rows, **stamp.named()},
         )
 
@@ -206,11 +209,23 @@ def add_rejections(rows: Sequence[tuple[int, Rejection]], provider_id: int, reco
     unique: dict[tuple[int, str], tuple[int, Rejection]] = {}
     for series_id, rejection in rows:
         text = f"{rejection.start}|{rejection.reason}|{rejection.raw}"
-        unique[series_id, hashlib.blake2b(text.encode(), digest_size=16).hexdigest()] = (series_id, rejection)
+        fingerprint = hashlib.blake2b(text.encode(errors="backslashreplace"), digest_size=16).hexdigest()
+        unique[series_id, fingerprint] = (series_id, rejection)
     if not unique:
         return
     values = [
-        (series_id, provider_id, _moment(r.start), r.reason, r.detail[:500], r.raw[:4000], key[1], 1, now, now)
+        (
+            series_id,
+            provider_id,
+            _moment(r.start),
+            r.reason,
+            _storable(r.detail[:500]),
+            _storable(r.raw[:4000]),
+            key[1],
+            1,
+            now,
+            now,
+        )
         for key, (series_id, r) in sorted(unique.items())
     ]
     with connection.cursor() as cursor:
@@ -222,6 +237,11 @@ def add_rejections(rows: Sequence[tuple[int, Rejection]], provider_id: int, reco
                SET times_seen = r.times_seen + 1, last_seen_at = excluded.last_seen_at""",
             values,
         )
+
+
+def _storable(text: str) -> str:
+    """A vendor may send what no Postgres text can hold (NUL, half a surrogate pair): spelled out instead of costing the batch."""
+    return text.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()
 
 
 def _moment(micros: Micros | None) -> datetime | None:
