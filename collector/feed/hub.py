@@ -75,9 +75,11 @@ class Hub:
 
     async def stop(self) -> None:
         """Stop reading; for tests and benchmarks, the server just cancels."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        running = set(self._tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=1)  # and again: a library may swallow a cancellation
 
     def _start(self) -> None:
         if not self._tasks or any(task.done() for task in self._tasks):

@@ -1,0 +1,93 @@
+"""Real web processes on the test database, which end before it is emptied."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from collector.feed.ring import shared_ring
+from tests.feed_support import PATIENCE_SECONDS, valkey
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class Web:
+    """A running web process."""
+
+    process: "subprocess.Popen[str]"
+    address: str
+
+    @property
+    def feed(self) -> str:
+        """The feed's URL."""
+        return f"ws://{self.address}/ws/feed"
+
+
+def _url_of_test_database() -> str:
+    database = connection.settings_dict
+    return f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}&port={database['PORT'] or 5432}"
+
+
+def _start(environment: dict[str, str]) -> Web:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "marketdata_site.serve", "--port", "0"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    giving_up = threading.Timer(PATIENCE_SECONDS, process.kill)
+    giving_up.start()
+    said = []
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if found := re.search(r"Listening on http://(\S+)", line):
+                break
+        else:
+            pytest.fail("the web process did not start:\n" + "".join(said))
+    finally:
+        giving_up.cancel()
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    return Web(process, found.group(1))
+
+
+@pytest.fixture
+def webs(transactional_db: None) -> Iterator[Callable[[], Web]]:
+    """Start web processes."""
+    shared_ring.cache_clear()
+    client = valkey()
+    client.flushall()
+    client.close()
+    environment = {
+        **os.environ,
+        "MARKETDATA_ROLE": "web",
+        "DATABASE_URL": _url_of_test_database(),
+        "REDIS_URL": settings.REDIS_URL,
+        "MARKETDATA_SHARED_SECRET": "of the acceptance tests",
+    }
+    running: list[Web] = []
+
+    def start() -> Web:
+        running.append(_start(environment))
+        return running[-1]
+
+    yield start
+    for web in running:
+        web.process.terminate()
+    for web in running:
+        web.process.wait(PATIENCE_SECONDS)
+        if web.process.stdout is not None:
+            web.process.stdout.close()
+    shared_ring.cache_clear()
