@@ -86,8 +86,8 @@ def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours,
             """SELECT i.mic, s.adjustment, i.symbol, extract(epoch FROM lower(m.missing)), extract(epoch FROM life.low)
                FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
                CROSS JOIN LATERAL (  -- a slot belongs to the life that its start lies in: both ends up to the grid
-                 SELECT date_bin(%(step)s::interval, greatest(s.collect_from, i.listed_at) + %(step)s::interval - '1 us'::interval, 'epoch') AS low,
-                        date_bin(%(step)s::interval, least(s.collect_until, i.delisted_at) + %(step)s::interval - '1 us'::interval, 'epoch') AS high) life
+                 SELECT date_bin(%(step)s::interval, greatest(s.collect_from, i.listed_at) + %(rest)s::interval, 'epoch') AS low,
+                        date_bin(%(step)s::interval, least(s.collect_until, i.delisted_at) + %(rest)s::interval, 'epoch') AS high) life
                CROSS JOIN LATERAL (
                  SELECT (%(expected)s::tstzmultirange * tstzmultirange(tstzrange(life.low, life.high)))
                         - coalesce((SELECT range_agg(c.held + c.empty) FROM collector_coverage c
@@ -99,6 +99,7 @@ def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours,
                 "first": from_us(int(slots[0]) - 2 * 86_400 * SECOND_US).date(),
                 "last": from_us(boundary + 2 * 86_400 * SECOND_US).date(),
                 "step": f"{interval.us} us",
+                "rest": f"{interval.us - 1} us",
                 "tier": tier,
                 "calendar": calendar,
                 "interval": interval.value,
