@@ -81,7 +81,8 @@ def _reasons(rows: BarBatch, *, interval: Interval, asset_class: AssetClass) -> 
 
 def _is_not_whole(counts: Floats) -> Mask:
     """Fractions, and numbers beyond which a double skips whole ones: the column holds integers and nothing is rounded silently."""
-    return np.isfinite(counts) & ((counts != np.floor(counts)) | (counts >= _DOUBLES_SKIP_FROM))
+    bad: Mask = np.isfinite(counts) & ((counts != np.floor(counts)) | (counts >= _DOUBLES_SKIP_FROM))
+    return bad
 
 
 def _rejection(rows: BarBatch, i: int, reason: str, detail: str) -> Rejection:

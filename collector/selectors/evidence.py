@@ -17,9 +17,10 @@ DENSITY_DAYS_BACK = 21
 
 
 def densities(*, series_ids: Sequence[int], calendar: Calendar, interval: Interval, before: Micros) -> dict[int, float]:
-    """Share of expected slots that have a bar, over each series' last sessions up to `before`.
+    """Share of known slots that have a bar, over each series' last sessions up to `before`.
 
-    Only sessions that the series has a coverage row for count; series without any are left out of the answer.
+    Known: held or proven empty. A slot that nobody answered for says nothing: counted as empty, a vendor that stays mute long enough
+    would make any series look thin, and then be believed. Series without a known slot are left out of the answer.
     """
     last = from_us(before).date()
     slots, days = calendar.session_slots(interval, last - timedelta(days=DENSITY_DAYS_BACK), last)
@@ -27,27 +28,28 @@ def densities(*, series_ids: Sequence[int], calendar: Calendar, interval: Interv
     sessions = np.unique(days)[-DENSITY_SESSIONS:]
     if not len(sessions) or not series_ids:
         return {}
-    recent = slots[days >= sessions[0]]
-    expected = dict(zip(*(values.tolist() for values in np.unique(days, return_counts=True)), strict=True))
-    held: dict[int, float] = defaultdict(float)
-    asked: dict[int, int] = defaultdict(int)
-    for series_id, day, seconds in _held_seconds(series_ids, sessions.tolist(), spans_of(recent, interval.us)):
-        held[series_id] += float(seconds)
-        asked[series_id] += expected[day]
-    return {series_id: held[series_id] * 1e6 / interval.us / count for series_id, count in asked.items()}
+    recent = spans_of(slots[days >= sessions[0]], interval.us)
+    return {series_id: float(held) / float(known) for series_id, held, known in _seconds(series_ids, sessions.tolist(), recent)}
 
 
-def _held_seconds(series_ids: Sequence[int], days: list[int], expected: Spans) -> list[tuple[int, int, float]]:
+def _seconds(series_ids: Sequence[int], days: list[int], expected: Spans) -> list[tuple[int, float, float]]:
+    """(series, seconds held, seconds held or empty) within the expected spans, of series that have any."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT c.series_id, c.session - '1970-01-01'::date,
-                      coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r)))
-                                FROM unnest(c.held * %s::tstzmultirange) r), 0)
-               FROM collector_coverage c WHERE c.series_id = ANY(%s) AND c.session = ANY(%s)""",
-            [to_literal(expected), list(series_ids), [date(1970, 1, 1) + timedelta(days=day) for day in days]],
+            """SELECT series_id, held, known FROM (
+                 SELECT c.series_id,
+                        sum((SELECT sum(extract(epoch FROM upper(r) - lower(r))) FROM unnest(c.held * %(expected)s::tstzmultirange) r)) AS held,
+                        sum((SELECT sum(extract(epoch FROM upper(r) - lower(r)))
+                             FROM unnest((c.held + c.empty) * %(expected)s::tstzmultirange) r)) AS known
+                 FROM collector_coverage c WHERE c.series_id = ANY(%(ids)s) AND c.session = ANY(%(days)s) GROUP BY 1) s
+               WHERE known > 0""",
+            {
+                "expected": to_literal(expected),
+                "ids": list(series_ids),
+                "days": [date(1970, 1, 1) + timedelta(days=day) for day in days],
+            },
         )
-        rows: list[tuple[int, int, float]] = cursor.fetchall()
-        return rows
+        return [(series_id, held or 0, known) for series_id, held, known in cursor.fetchall()]
 
 
 def doubts(*, series_ids: Sequence[int], start: Micros, end: Micros) -> Mapping[int, Mapping[int, Spans]]:

@@ -70,15 +70,16 @@ def collect_bars(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread) -> Co
 
 
 def _groups(job: BarsFetchJob) -> Iterable[list[Series]]:
-    """The job's series, grouped by what a query and a judgement have in common: asset class and calendar."""
+    """The job's series, grouped by what a query and a judgement have in common: asset class, calendar and the feed they accept."""
     rows = Series.objects.filter(
         instrument__symbol__in=job.symbols, interval=job.interval, hours=job.hours, adjustment=job.adjustment, is_active=True
     ).select_related("instrument")
     if job.mic:
         rows = rows.filter(instrument__mic=job.mic)
-    groups: dict[tuple[str, str], list[Series]] = {}
+    groups: dict[tuple[str, str, str], list[Series]] = {}
     for series in rows.order_by("pk"):
-        groups.setdefault((series.instrument.asset_class, series.instrument.calendar), []).append(series)
+        key = (series.instrument.asset_class, series.instrument.calendar, series.feed_scope)
+        groups.setdefault(key, []).append(series)
     found = {series.instrument.symbol for group in groups.values() for series in group}
     if missing := [symbol for symbol in job.symbols if symbol not in found]:
         log.warning("no active series for %s", ", ".join(missing[:10]), extra={"action": "job_unknown_series"})
@@ -86,7 +87,7 @@ def _groups(job: BarsFetchJob) -> Iterable[list[Series]]:
 
 
 class _Collection:
-    """One group of a job: same calendar, same asset class."""
+    """One group of a job: same asset class, same calendar, same feed accepted."""
 
     def __init__(
         self, job: BarsFetchJob, group: Sequence[Series], *, now: Micros, loop: EventLoopThread, outcome: Collected
@@ -97,10 +98,9 @@ class _Collection:
         self.asset_class = AssetClass(group[0].instrument.asset_class)
         self.calendar: Calendar = get_calendar(group[0].instrument.calendar, Hours(job.hours))
         self.start, self.end = to_us(job.start), to_us(job.end)
-        ids = [series.pk for series in group]
+        self.ids = ids = [series.pk for series in group]
         self.density = densities(series_ids=ids, calendar=self.calendar, interval=self.interval, before=self.start)
         self.doubts = {k: dict(v) for k, v in doubts(series_ids=ids, start=self.start, end=self.end).items()}
-        self.covered = covered(series_ids=ids, start=self.start, end=self.end)
         self.capability = Capability.of_bars(self.interval)
         self.slots: dict[tuple[Micros, Micros], MicrosArray] = {}
 
@@ -111,6 +111,8 @@ class _Collection:
             names = [name for name in wanted if _takes(self.series[name], candidate)]
             if not names:
                 continue
+            # Anew for each provider: a slot that the one before filled is no longer open for this one's silence.
+            self.covered = covered(series_ids=self.ids, start=self.start, end=self.end)
             answer = self._ask(candidate, names)
             settled = self._write(answer, ranking)
             for name in names:
@@ -147,20 +149,20 @@ class _Collection:
         """Check, judge and write one provider's answer; returns the symbols that need nobody else."""
         if not answer.answered:
             return set()
-        # "Closed" by the earlier of our clock and the vendor's, so that a skewed clock can't store a running bar as final.
-        judged_at = min(
-            answer.received_at, answer.vendor_time + SECOND_US if answer.vendor_time is not None else answer.received_at
-        )
+        # "Closed" when the question left, by the earlier of our clock and the vendor's: an answer that takes long to come, or a
+        # skewed clock, can't store a running bar as final.
+        judged_at = min(answer.asked_at, answer.asked_at if answer.vendor_time is None else answer.vendor_time)
         checked = check(answer.batch, interval=self.interval, asset_class=self.asset_class, closed_before=judged_at)
         rows = _rows_by_symbol(checked)
         asked = [self._series_answer(name, answer, rows.get(name, _NO_ROWS), judged_at) for name in sorted(answer.answered)]
+        can_prove = self._can_prove(answer.candidate)
         verdicts = judge(
             asked,
             step=self.interval.us,
-            judged_at=min(judged_at, answer.asked_at),
+            judged_at=judged_at,
             settle_after=answer.candidate.settle_after,
             is_delayed=answer.is_delayed,
-            can_prove=self._can_prove(answer.candidate),
+            can_prove=can_prove,
         )
         self._remember_doubts(verdicts, answer.candidate.provider_id)
         result = write_bars(
@@ -169,7 +171,7 @@ class _Collection:
         )
         self.outcome.written.append(result)
         unsure = {v.series_id for v in verdicts if len(v.doubted)} | {series_id for series_id, _ in self._rejections(checked)}
-        if answer.is_delayed:
+        if answer.is_delayed or not can_prove:  # what it lacks, nobody has answered for
             unsure |= {a.series_id for a in asked if not a.sent.all()}
         return {name for name in answer.answered if self.series[name].pk not in unsure}
 
@@ -197,7 +199,7 @@ class _Collection:
 
     def _can_prove(self, candidate: Candidate) -> bool:
         scope = candidate.account.feed_scope
-        return scope is FeedScope.CONSOLIDATED or all(series.feed_scope == scope for series in self.series.values())
+        return scope is FeedScope.CONSOLIDATED or next(iter(self.series.values())).feed_scope == scope
 
     def _remember_doubts(self, verdicts: Iterable[Verdict], provider_id: int) -> None:
         for verdict in verdicts:
