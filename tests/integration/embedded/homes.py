@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from marketdata_site.embedded.postgres import BINARIES_VARIABLE
+
 PROJECT = Path(__file__).resolve().parents[3]
 TIMEOUT_SECONDS = 60
 
@@ -71,6 +73,7 @@ def begin(home: Path, *, become: int | None = None, **environment: str) -> subpr
     """Start a user of the home's servers; `joined` waits until it has them."""
     account = [] if become is None else [str(become)]
     ours = {"PATH": os.environ["PATH"], "MARKETDATA_DATA_FOLDER": str(outside(home)), "PYTHONDONTWRITEBYTECODE": "1"}
+    ours |= {name: value for name, value in os.environ.items() if name == BINARIES_VARIABLE}
     return subprocess.Popen(
         [sys.executable, "-c", USER, str(home), *account],
         cwd=PROJECT,
