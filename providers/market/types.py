@@ -199,8 +199,8 @@ class BarBatch:
             malformed=tuple(row for b in batches for row in b.malformed),
         )
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> "BarBatch":
-        """The rows for which `mask` is true; malformed rows are kept."""
+    def where(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "BarBatch":
+        """The rows for which `mask` is true (or at those positions, in that order); malformed rows are kept."""
         return BarBatch(
             symbols=self.symbols,
             symbol_index=self.symbol_index[mask],
