@@ -162,7 +162,8 @@ def _read(request: VendorRequest, asked: tuple[str, ...], feed: Feed) -> _Ask:
     if not asked:
         raise BadParameter("symbols is required")
     for symbol in asked:
-        if not _SYMBOL.fullmatch(symbol) or (not is_crypto and "/" in symbol and not feed.knows(symbol)):
+        is_odd = not _SYMBOL.fullmatch(symbol) or (not is_crypto and "/" in symbol)
+        if is_odd and not feed.knows(symbol):  # what a data folder holds is served, however it is spelled
             raise BadParameter(f"invalid symbol: {symbol}")
     for name, known in (("feed", _FEEDS), ("adjustment", _ADJUSTMENTS)):
         unknown = set(query.get(name, next(iter(known))).split(",")) - known
