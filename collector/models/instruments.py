@@ -118,6 +118,8 @@ class Series(models.Model):
 
     def clean(self) -> None:
         """Raises: ValidationError when the instrument's calendar has no such hours."""
+        if not hasattr(self, "instrument"):
+            return  # a form without an instrument; the field itself says so
         try:
             get_calendar(self.instrument.calendar, Hours(self.hours))
         except ValueError as error:
