@@ -89,7 +89,9 @@ def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours,
                  SELECT date_bin(%(step)s::interval, greatest(s.collect_from, i.listed_at) + %(rest)s::interval, 'epoch') AS low,
                         date_bin(%(step)s::interval, least(s.collect_until, i.delisted_at) + %(rest)s::interval, 'epoch') AS high) life
                CROSS JOIN LATERAL (
-                 SELECT (%(expected)s::tstzmultirange * tstzmultirange(tstzrange(life.low, life.high)))
+                 SELECT (%(expected)s::tstzmultirange * tstzmultirange(
+                          -- delisted before it was collected: no life, where a range that runs backwards would be an error
+                          CASE WHEN life.high <= life.low THEN 'empty' ELSE tstzrange(life.low, life.high) END))
                         - coalesce((SELECT range_agg(c.held + c.empty) FROM collector_coverage c
                                     WHERE c.series_id = s.id AND c.session BETWEEN %(first)s AND %(last)s), '{}') AS missing) m
                WHERE s.tier_id = %(tier)s AND s.is_active AND i.calendar = %(calendar)s AND s.interval = %(interval)s
