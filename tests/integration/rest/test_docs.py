@@ -1,0 +1,67 @@
+"""docs/api.md says what the service does: its examples are run, its names are compared."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from collector.api_schemas import BarsIn, CoverageIn, InstrumentsIn
+from collector.models import Instrument
+from collector.services.instruments import load_instruments
+from tests.integration.rest.rows import at, make_bar, make_coverage, make_provider, make_series
+
+pytestmark = pytest.mark.django_db
+TEXT = (Path(__file__).parents[3] / "docs/api.md").read_text()
+SECTIONS = {part.split("\n", 1)[0].removeprefix("GET "): part for part in TEXT.split("\n## ")[1:]}
+
+
+def example(section: str, language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", SECTIONS[section], re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.fixture(autouse=True)
+def _bar():
+    series = make_series()
+    start = at("2026-11-20 14:30")
+    make_bar(series, start)
+    make_coverage(series, start.date(), held=[(start, at("2026-11-20 14:31"))])
+    make_provider()
+    with time_machine.travel(at("2026-11-22 12:00"), tick=False):
+        yield
+
+
+def test_bars_are_as_documented_when_asked_for(client):
+    answer = client.get("/bars", {"symbol": "AAPL", "start": "2026-11-20T14:30:00Z"}).json()
+    assert answer == json.loads(example("/bars", "json"))
+
+
+def test_coverage_is_as_documented_when_the_example_is_run(client):
+    address = example("/coverage", "").strip().removeprefix("GET ")
+    assert client.get(address).json() == json.loads(example("/coverage", "json"))
+
+
+def test_error_is_as_documented_when_a_symbol_is_unknown(client):
+    assert client.get("/bars?symbol=AAPX&start=2026-11-20T14:30:00Z").json() == json.loads(example("Errors", "json"))
+
+
+def test_health_is_as_documented(client):
+    assert json.dumps(client.get("/health").json()) in SECTIONS["/health"]
+
+
+def test_example_address_of_bars_is_accepted(client):
+    make_series("MSFT")
+    assert client.get(example("/bars", "").strip().removeprefix("GET ")).status_code == 200
+
+
+def test_example_file_loads_when_it_is_tried():
+    load_instruments(data=example("Loading instruments", "csv").encode(), now=at("2026-11-22 12:00"))
+    assert Instrument.objects.get(symbol="BTC-USD").vendor_symbols == {"polygon": "X:BTCUSD"}
+
+
+@pytest.mark.parametrize(("section", "schema"), [("/bars", BarsIn), ("/instruments", InstrumentsIn), ("/coverage", CoverageIn)])
+def test_every_parameter_is_documented(section, schema):
+    assert [name for name in schema.model_fields if f"`{name}`" not in SECTIONS[section]] == []
