@@ -8,10 +8,11 @@ beside the named one and empty Valkey's. Otherwise a private pair is started, wh
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from marketdata_site import environment
 from marketdata_site.embedded import Servers, private
@@ -44,13 +45,49 @@ def servers() -> Servers:
     return _servers
 
 
+@pytest.fixture(scope="session")
+def rows_of_migrations(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
+    """What the migrations wrote into the test database, serialised."""
+    from django.db import connection
+
+    with django_db_blocker.unblock():
+        return connection.creation.serialize_db_to_string()
+
+
+@pytest.fixture(autouse=True)
+def _rows_of_migrations_come_back(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test with real transactions all tables are emptied, those that a migration fills too: fill these again.
+
+    This plugin is loaded before pytest-django, so this fixture ends after the emptying.
+    """
+    marker = request.node.get_closest_marker("django_db")
+    is_marked = marker is not None and bool(marker.kwargs.get("transaction"))
+    if not is_marked and not {"transactional_db", "live_server"} & set(request.fixturenames):
+        yield
+        return
+    kept = request.getfixturevalue("rows_of_migrations")
+    yield
+    with request.getfixturevalue("django_db_blocker").unblock():
+        _load(kept)
+
+
+def _load(kept: str) -> None:
+    from django.core import serializers
+
+    for row in serializers.deserialize("json", kept):
+        if row.object._meta.app_label not in {"auth", "contenttypes"}:  # these Django makes anew itself
+            row.save()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail instead of skip where everything has to be there."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("MARKETDATA_REQUIRE_TOOLS") == "1":
+    is_excused = item.get_closest_marker("recorded") is not None  # recorded data is not a tool that can be installed
+    is_skipped = report.skipped and not hasattr(report, "wasxfail")
+    if is_skipped and not is_excused and os.environ.get("MARKETDATA_REQUIRE_TOOLS") == "1":
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} skipped, but MARKETDATA_REQUIRE_TOOLS=1 lets nothing be skipped: {report.longrepr}"
     return report
