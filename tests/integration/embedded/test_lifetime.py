@@ -163,8 +163,11 @@ def test_start_refuses_when_the_data_is_of_another_major_version(home: Path) -> 
 def test_sockets_move_to_a_short_folder_when_the_home_has_a_long_path(home: Path) -> None:
     long = home.with_name("h" * 120)
     user = join(long, MARKETDATA_DATA_FOLDER=str(outside(long) / ("o" * 120)))
-    assert "/tmp/marketdata-" in user.found["urls"]["DATABASE_URL"]  # type: ignore[index]
+    sockets = Path(user.found["urls"]["DATABASE_URL"].partition("host=")[2])  # type: ignore[index]
+    assert sockets.parent == Path("/tmp")
+    assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
     user.leave()
+    shutil.rmtree(sockets)
 
 
 def test_servers_run_unprivileged_outside_the_home_when_root_starts_them(home: Path) -> None:
