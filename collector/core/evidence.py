@@ -5,7 +5,7 @@ settled answer of a feed that sees all trades the series counts, when nothing ma
 
 - `silent_provider`: the provider sent no bar at all in this job for series of which it has never sent one.
 - `many_empty_together`: of at least 20 series that usually trade more than a fifth came back wholly empty. Nothing of it is believed.
-- `mute_answer`: a dense series came back wholly empty.
+- `mute_answer`: a dense series came back wholly empty, or any series of which at least ten bars were expected.
 - `open_edge`: slots of a dense series after the last bar of the answer. A feed that is stuck looks the same, until a later bar
   of the same answer brackets them or a day has passed.
 
@@ -26,6 +26,8 @@ MIN_SERIES_ASKED = 20
 EMPTY_TOGETHER_SHARE = 0.20
 USUAL_BARS = 3.0
 """A series "usually trades" in a window when this many bars are expected of it: an empty answer then has a chance of 5 %."""
+SURELY_SOME_BARS = 10.0
+"""When this many bars are expected of a series, an empty answer is no chance of thin trading: about one in twenty thousand."""
 EDGE_TRUSTED_AFTER_US = DAY_US
 
 
@@ -88,7 +90,7 @@ def judge(
 
 
 def _many_empty_together(answers: Sequence[SeriesAnswer]) -> bool:
-    usual = [a for a in answers if a.density is not None and a.density * len(a.slots) >= USUAL_BARS]
+    usual = [a for a in answers if _expected_bars(a) >= USUAL_BARS]
     empty = sum(1 for a in usual if a.last_row is None)
     return len(usual) >= MIN_SERIES_ASKED and empty > EMPTY_TOGETHER_SHARE * len(usual)
 
@@ -98,9 +100,13 @@ def _suspicion(answer: SeriesAnswer, *, spoke: bool, together: bool) -> str:
         return "many_empty_together"
     if answer.last_row is None and answer.density is None and not spoke:
         return "silent_provider"
-    if answer.last_row is None and _is_dense(answer):
+    if answer.last_row is None and (_is_dense(answer) or _expected_bars(answer) >= SURELY_SOME_BARS):
         return "mute_answer"
     return ""
+
+
+def _expected_bars(answer: SeriesAnswer) -> float:
+    return (answer.density or 0.0) * len(answer.slots)
 
 
 def _is_dense(answer: SeriesAnswer) -> bool:

@@ -56,6 +56,14 @@ def test_absence_is_believed_at_the_very_instant_at_which_it_settles_and_not_bef
     assert positions(verdict(answer("x.xxx"), judged_at=settles - 1).believed) == []
 
 
+def test_mute_answer_about_a_thin_series_is_doubted_when_many_bars_were_expected():
+    few, many = (np.array(minutes(OPEN, count), dtype=np.int64) for count in (24, 26))
+    later = OPEN + DAY_US
+    other = answer("xxxxx", series_id=2)
+    assert verdict(answer(density=SPARSE, slots=few), other, judged_at=later).why == "settled"
+    assert verdict(answer(density=SPARSE, slots=many), other, judged_at=later).why == "mute_answer"
+
+
 def test_mute_answer_about_a_dense_series_is_doubted():
     said = verdict(answer(), answer("xxxxx", series_id=2))
     assert (positions(said.believed), positions(said.doubted), said.why) == ([], [0, 1, 2, 3, 4], "mute_answer")
