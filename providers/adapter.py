@@ -4,12 +4,15 @@ An adapter never opens a socket, reads a clock or an environment variable: `prov
 came. It is one file in `providers/adapters/`, registered by `@register` (see `providers.registry`).
 """
 
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import ClassVar, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ClassVar, Protocol
 
 from providers.errors import UnsupportedRequest
-from providers.market.types import Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval
+from providers.market.types import DAY_US, Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval, Micros, to_us
+
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,35 @@ class BarPage:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for some intervals and asset classes other than for the rest; None leaves what `Limits` says.
+
+    `intervals`, `asset_classes`: where these terms hold, None for all. `refusal`: why such bars are not to be had after all.
+    """
+
+    intervals: frozenset[Interval] | None = None
+    asset_classes: frozenset[AssetClass] | None = None
+    refusal: str | None = None
+    adjustments: frozenset[Adjustment] | None = None
+    feed_scopes: frozenset[FeedScope] | None = None
+    max_slots_per_call: int | None = None
+    span_per_call: timedelta | None = None
+    history: timedelta | None = None
+    since: date | None = None
+
+    def hold_for(self, query: BarQuery) -> bool:
+        """Whether these terms are about such bars."""
+        return (self.intervals is None or query.interval in self.intervals) and (
+            self.asset_classes is None or query.asset_class in self.asset_classes
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """What an adapter can be asked for. A request outside it is refused before it is sent."""
+    """What an adapter can be asked for. A request outside it is refused before it is sent.
+
+    Sets and numbers are the widest over all that the vendor has; `terms` narrows them where it matters.
+    """
 
     intervals: frozenset[Interval]
     asset_classes: frozenset[AssetClass]
@@ -70,6 +100,28 @@ class Limits:
     """How far back bars can be had, None for no limit that we know of."""
     can_say_null_volume: bool = True
     """False where the vendor sends 0 for a volume that it does not know."""
+    feed_scopes: frozenset[FeedScope] = frozenset(FeedScope)
+    """Which scopes an account may be declared with: bars carry the account's, so a wrong one would be a lie about each."""
+    span_per_call: timedelta | None = None
+    """The longest window of one request; longer queries are cut into several calls by `windows`."""
+    since: date | None = None
+    """The first date of the vendor's history: before it, an empty answer would say nothing."""
+    terms: tuple[Terms, ...] = ()
+    """Later ones win."""
+
+    def of(self, query: BarQuery) -> "Limits":
+        """What holds for the interval and asset class of a query. Raises: UnsupportedRequest where the terms say so."""
+        narrowed = self
+        for terms in self.terms:
+            if not terms.hold_for(query):
+                continue
+            if terms.refusal is not None:
+                raise UnsupportedRequest(terms.refusal)
+            narrowed = replace(narrowed, **{name: said for name in _NARROWED if (said := getattr(terms, name)) is not None})
+        return narrowed
+
+
+_NARROWED = frozenset(f.name for f in fields(Terms)) - {"intervals", "asset_classes", "refusal"}
 
 
 class Adapter(Protocol):
@@ -94,21 +146,56 @@ class Adapter(Protocol):
         ...
 
 
-def check_supported(adapter: Adapter, query: BarQuery) -> None:
-    """Refuse a query outside the adapter's limits. Raises: UnsupportedRequest that names the limit and what was asked."""
+def check_supported(adapter: Adapter, query: BarQuery, *, account: Account | None = None, now: Micros | None = None) -> None:
+    """Refuse a query outside the adapter's limits, which include the account's feed and the history at `now` where given.
+
+    Raises: UnsupportedRequest that names the limit and what was asked.
+    """
     limits = adapter.limits
-    if query.interval not in limits.intervals:
-        offered = ", ".join(sorted(limits.intervals))
-        raise UnsupportedRequest(f"{adapter.name} has no {query.interval} bars, it offers {offered}")
-    if query.asset_class not in limits.asset_classes:
-        offered = ", ".join(sorted(limits.asset_classes))
-        raise UnsupportedRequest(f"{adapter.name} has no {query.asset_class} bars, it offers {offered}")
-    if query.adjustment not in limits.adjustments:
-        offered = ", ".join(sorted(limits.adjustments))
-        raise UnsupportedRequest(f"{adapter.name} has no {query.adjustment} prices, it offers {offered}")
+    _check_choice(adapter, "bars", query.interval, limits.intervals)
+    _check_choice(adapter, "bars", query.asset_class, limits.asset_classes)
+    limits = limits.of(query)
+    _check_choice(adapter, f"prices of {query.asset_class} at {query.interval}", query.adjustment, limits.adjustments)
     if not 1 <= len(query.symbols) <= limits.max_symbols_per_call:
         raise UnsupportedRequest(
             f"{adapter.name} takes 1 to {limits.max_symbols_per_call} symbols a call, got {len(query.symbols)}"
         )
     if query.start >= query.end:
         raise UnsupportedRequest(f"expected start < end, got [{query.start}, {query.end})")
+    if account is not None:
+        _check_choice(adapter, f"feed of {query.asset_class} at {query.interval}", account.feed_scope, limits.feed_scopes)
+    _check_history(adapter, limits, query, now)
+
+
+def _check_choice(adapter: Adapter, what: str, asked: str, offered: frozenset[Any]) -> None:
+    if asked not in offered:
+        raise UnsupportedRequest(f"{adapter.name} has no {asked} {what}, it offers {', '.join(sorted(offered))}")
+
+
+def _check_history(adapter: Adapter, limits: Limits, query: BarQuery, now: Micros | None) -> None:
+    asked = f"{query.interval} bars of {query.asset_class}"
+    if limits.since is not None and query.start < to_us(datetime.combine(limits.since, time.min, UTC)):
+        raise UnsupportedRequest(f"{adapter.name} has {asked} since {limits.since}, asked for older ones")
+    if limits.history is not None and now is not None and query.start < now - limits.history // _MICROSECOND:
+        raise UnsupportedRequest(f"{adapter.name} keeps {asked} for {limits.history.days} days, asked for older ones")
+
+
+def windows(adapter: Adapter, query: BarQuery) -> Iterator[BarQuery]:
+    """A query cut into windows that one request may span, in order; the query itself where there is no such limit.
+
+    Cuts lie at 00:00 UTC, so that no bar is asked for in halves. Raises: UnsupportedRequest as `check_supported`.
+    """
+    span = adapter.limits.of(query).span_per_call
+    start, step = query.start, query.end - query.start if span is None else span // _MICROSECOND
+    while query.end - start > step:
+        cut = (start + step) // DAY_US * DAY_US
+        yield replace(query, start=start, end=cut)
+        start = cut
+    yield replace(query, start=start)
+
+
+def check_span(adapter: Adapter, query: BarQuery) -> None:
+    """Refuse a window that is longer than one request may span. Raises: UnsupportedRequest."""
+    span = adapter.limits.of(query).span_per_call
+    if span is not None and query.end - query.start > span // _MICROSECOND:
+        raise UnsupportedRequest(f"{adapter.name} gives at most {span.days} days of {query.interval} bars a request")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from marketdata_site.observability.clock import now_us
 from marketdata_site.observability.redaction import redact
 from providers.accounts import secrets_of
-from providers.adapter import Account, Adapter, BarPage, HttpRequest, HttpResponse, check_supported
+from providers.adapter import Account, Adapter, BarPage, HttpRequest, HttpResponse, check_supported, windows
 from providers.errors import MalformedAnswer, ProviderError, UnknownSymbol, VendorTimeout
 from providers.http import VendorHttp
 from providers.market.types import BarBatch, BarQuery, Micros
@@ -58,14 +58,15 @@ class _Asking:
         pages: list[BarPage] = []
         self._seen.clear()
         self.vendor_time = None
-        request: HttpRequest | None = self.adapter.bars_request(query, self.account)
-        while request is not None:
-            self._guard(request)
-            response = await self._send(request)
-            if self.vendor_time is None:
-                self.vendor_time = vendor_time_us(response.headers)
-            pages.append(self.adapter.parse_bars(response, query, self.account))
-            request = pages[-1].next
+        for window in windows(self.adapter, query):
+            request: HttpRequest | None = self.adapter.bars_request(window, self.account)
+            while request is not None:
+                self._guard(request)
+                response = await self._send(request)
+                if self.vendor_time is None:
+                    self.vendor_time = vendor_time_us(response.headers)
+                pages.append(self.adapter.parse_bars(response, window, self.account))
+                request = pages[-1].next
         return pages
 
     async def _send(self, request: HttpRequest) -> HttpResponse:
@@ -104,8 +105,8 @@ async def fetch_bars(
 
     Raises: ProviderError; UnknownSymbol when no symbol is left or the vendor did not say which one.
     """
-    check_supported(adapter, query)
     asked_at, begun = now_us(), time.monotonic()
+    check_supported(adapter, query, account=account, now=asked_at)
     asking = _Asking(adapter, account, http, begun + deadline_s, admit)
     try:
         pages, unknown = await _known_pages(asking, query)
