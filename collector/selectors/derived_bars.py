@@ -217,4 +217,5 @@ def as_json(*, found: Derived, series: Series, interval: Interval, names: dict[i
 
 
 def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    """15 digits: a sum of doubles such as 14.607800000000001 is 14.6078, as its minutes are."""
+    return None if np.isnan(value) else float(f"{value:.15g}")

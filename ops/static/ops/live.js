@@ -50,7 +50,7 @@ function showRow(bar) {
   cells[1].textContent = bar.start.slice(11, 16);
   cells[1].title = bar.start;
   cells[2].textContent = bar.close;
-  const change = bar.open ? (bar.close / bar.open - 1) * 100 : 0;
+  const change = bar.open ? Math.round((bar.close / bar.open - 1) * 10_000) / 100 : 0;
   cells[3].textContent = `${change > 0 ? "+" : change < 0 ? "−" : ""}${Math.abs(change).toFixed(2)} %`;
   cells[3].dataset.direction = Math.sign(change);
   cells[4].textContent = bar.volume === null ? "unknown" : bar.volume.toLocaleString("en-US", { maximumFractionDigits: 4 });

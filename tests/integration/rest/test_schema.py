@@ -1,20 +1,16 @@
 """The API against its own OpenAPI document, over real HTTP: whatever is asked, the answer is one that the document declares."""
 
 import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 import schemathesis
-from django.db import connection
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from marketdata_site.api import api
 from tests.integration.rest.rows import at, make_bars, make_series, minutes
+from tests.web_server import running
 
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(path_prefix="/"), default=str)))
 # What the document can't say is refused too (an end before the start, a time without a zone), and unknown symbols are 404.
@@ -25,26 +21,8 @@ NOT_SAID = [negative_data_rejection, positive_data_acceptance]
 def url(transactional_db) -> Iterator[str]:
     """Our own server on the test's database, with a few bars in it."""
     make_bars(make_series("AAPL"), minutes(at("2026-11-20 14:30"), 30))
-    at_host = connection.settings_dict
-    environment = {
-        **os.environ,
-        "MARKETDATA_ROLE": "web",
-        "DATABASE_URL": f"postgresql://{at_host['USER']}@/{at_host['NAME']}?host={at_host['HOST']}",
-    }
-    command = [sys.executable, "-m", "marketdata_site.serve", "--port", "0"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-                break
-        else:
-            pytest.fail("the server ended before it listened")
-        yield found[0]
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        process.stdout.close()
+    with running() as address:
+        yield address
 
 
 @schema.parametrize()

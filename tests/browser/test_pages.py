@@ -1,0 +1,156 @@
+"""The pages in a real browser: nothing fails in it, nothing is loaded from elsewhere, and what it shows is what is held."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+from playwright.sync_api import Page, expect, sync_playwright
+
+from collector.feed.publisher import publish
+from marketdata_site.observability import clock
+from tests.feed_support import add_batch, bar
+from tests.integration.rest.rows import MINUTE, at, make_bar, make_bars, make_coverage, make_revision, make_series, minutes
+from tests.web_server import running
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")]
+OPEN = at("2026-11-20 14:30")
+Visit = Callable[[Callable[[Page], None]], None]
+
+
+@pytest.fixture
+def url(transactional_db) -> Iterator[str]:
+    """Our own web process."""
+    with running() as address:
+        yield address
+
+
+@pytest.fixture
+def visit(url) -> Iterator[Visit]:
+    """Runs a function on a page, in a thread of its own: playwright's event loop would forbid the ORM in ours."""
+
+    def run(story: Callable[[Page], None]) -> None:
+        faults: list[str] = []
+        with sync_playwright() as player:
+            browser = player.chromium.launch(executable_path=CHROMIUM)
+            page = browser.new_context(base_url=url, viewport={"width": 1400, "height": 900}).new_page()
+            page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+            page.on("pageerror", lambda error: faults.append(str(error)))
+            page.on("response", lambda r: faults.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+            page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else faults.append(r.url))
+            story(page)
+            browser.close()
+        assert faults == []
+
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda story: thread.submit(run, story).result()
+
+
+def log_in(page: Page) -> None:
+    page.goto("/admin/login/")
+    page.fill("[name=username]", "operator")
+    page.fill("[name=password]", "a long pass phrase")
+    page.click("[type=submit]")
+    expect(page.locator("#tiers")).to_be_visible()
+
+
+@pytest.fixture
+def operator(transactional_db) -> User:
+    """A superuser, committed: the web process has to see it."""
+    return User.objects.create_superuser("operator", password="a long pass phrase")
+
+
+def test_live_page_shows_held_bars_and_then_those_of_the_feed(url, visit):
+    now = clock.now().replace(second=0, microsecond=0)
+    make_bars(make_series("BTC-USD", mic="XXXX", calendar="24/7"), [now - 3 * MINUTE, now - 2 * MINUTE], close=10.25)
+
+    def publish_next() -> None:
+        start = (now - MINUTE).strftime("%Y-%m-%dT%H:%M:00Z")
+        message: dict[str, Any] = {**bar("BTC-USD"), "start": start, "close": 12.5}
+        publish(batch_ids=[add_batch([message, {**message, "symbol": "ETH-USD"}])])
+
+    with ThreadPoolExecutor(1) as database:
+
+        def story(page: Page) -> None:
+            page.goto("/")
+            expect(page.locator("#status")).to_have_text("live")
+            row = page.locator("tr[data-symbol='BTC-USD']")
+            expect(row).to_contain_text("10.25")
+            expect(page.locator("#chart-heading")).to_have_text("BTC-USD · 1m")
+            expect(page.locator("#chart canvas").first).to_be_visible()
+            database.submit(with_own_connection, publish_next).result()
+            expect(row).to_contain_text("12.5")
+            expect(row).to_contain_text("unknown")
+            expect(page.locator("tr[data-symbol='ETH-USD']")).to_be_visible()
+            page.fill("#filter", "eth")
+            expect(row).to_be_hidden()
+
+        visit(story)
+
+
+def with_own_connection(work: Callable[[], None]) -> None:
+    """A thread's connection is its own to close: another session on the database would stop its removal."""
+    try:
+        work()
+    finally:
+        connections.close_all()
+
+
+def test_operator_finds_a_corrected_bar_and_its_history(operator, visit):
+    series = make_series()
+    make_bars(series, minutes(OPEN + MINUTE, 5))
+    make_revision(series, OPEN, close=9.75, recorded_at=at("2026-11-20 15:00"), replaced_at=at("2026-11-20 16:00"))
+    make_bar(series, OPEN, rev=2)
+
+    def story(page: Page) -> None:
+        log_in(page)
+        page.click("nav >> text=Series")
+        page.click("text=bars >> nth=-1")
+        expect(page.locator("#chart canvas").first).to_be_visible()
+        expect(page.locator("tbody tr")).to_have_count(6)
+        page.click("text=2026-11-20 14:30")
+        expect(page.locator(".md-panel")).to_contain_text("revision 2, held now")
+        expect(page.locator(".md-panel")).to_contain_text("9.75")
+
+    visit(story)
+
+
+def test_operator_finds_what_is_missing_of_a_session(operator, visit):
+    make_coverage(make_series(), OPEN.date(), held=[(OPEN, at("2026-11-20 20:50"))])
+
+    def story(page: Page) -> None:
+        log_in(page)
+        page.goto("/admin/collector/series/coverage/?last=2026-11-20")
+        page.click("text=10 missing")
+        expect(page.locator("#spans")).to_contain_text("2026-11-20 20:50")
+        expect(page.locator("#spans")).to_contain_text("2026-11-20 21:00")
+
+    visit(story)
+
+
+def test_every_admin_page_opens_without_a_fault(operator, visit):
+    make_series()
+    pages = [
+        "/admin/collector/tier/",
+        "/admin/collector/instrument/",
+        "/admin/collector/instrument/add/",
+        "/admin/collector/series/",
+        "/admin/collector/series/add/",
+        "/admin/collector/series/bars/",
+        "/admin/collector/rejectedbar/",
+        "/admin/providers/provider/add/",
+        "/admin/providers/routingpolicy/add/",
+        "/admin/auth/user/",
+        "/docs",
+    ]
+
+    def story(page: Page) -> None:
+        log_in(page)
+        for address in pages:
+            page.goto(address, wait_until="load")
+
+    visit(story)

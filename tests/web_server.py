@@ -1,0 +1,37 @@
+"""Our own web process on the test's database, for tests that speak to it over real HTTP or with a real browser."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """The server's address while it runs. Needs `transactional_db`: the server sees only what is committed."""
+    at = connection.settings_dict
+    environment = {
+        **os.environ,
+        "MARKETDATA_ROLE": "web",
+        "DATABASE_URL": f"postgresql://{at['USER']}@/{at['NAME']}?host={at['HOST']}&port={at['PORT']}",
+    }
+    command = [sys.executable, "-m", "marketdata_site.serve", "--port", "0"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield _address(process.stdout)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stdout.close()
+
+
+def _address(lines: Iterator[str]) -> str:
+    for line in lines:
+        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+            return found[0]
+    raise RuntimeError("the web process ended before it listened")
