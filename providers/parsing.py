@@ -4,13 +4,16 @@ Two ways lead to the same `BarBatch`. The fast one decodes the whole body into t
 refuses a body at its first odd value; then the lenient one reads row by row, accepts numbers in any form (int, float,
 exponent, string) and keeps what it cannot read as `MalformedRow`, so that one bad row never costs its batch.
 
-Row keys are the common short ones: `o h l c` required, `v vw n` optional, `t` in the form of the vendor.
+Row keys are the common short ones, unless the vendor's names are given: `o h l c` required, `v vw n` optional, `t` in the form
+of the vendor.
 """
 
+import csv
+import io
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import Annotated, Any, TypeVar
@@ -43,6 +46,7 @@ _JSON_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _EXCERPT_SOURCE_BYTES = 8_192
 _PRICES = ("o", "h", "l", "c")
 _OPTIONAL = ("v", "vw", "n")
+_SHORT_NAMES: Mapping[str, str] = {key: key for key in ("t", *_PRICES, *_OPTIONAL)}
 
 
 class BarRow(msgspec.Struct, kw_only=True, gc=False):
@@ -89,10 +93,14 @@ def _optional_column(values: list[float | None]) -> Floats:
 
 @dataclass(slots=True)
 class LenientBars:
-    """Collects rows of the lenient way; `stamp` reads the vendor's `t` or raises ValueError."""
+    """Collects rows of the lenient way; `stamp` reads the vendor's `t` or raises ValueError.
+
+    `names`: the vendor's key for each of ours; what it does not name is not read.
+    """
 
     stamp: Callable[[object], Micros]
     symbols: tuple[str, ...]
+    names: Mapping[str, str] = field(default_factory=lambda: _SHORT_NAMES)
     _index: list[int] = field(default_factory=list)
     _starts: list[Micros] = field(default_factory=list)
     _rows: list[BarRow] = field(default_factory=list)
@@ -101,7 +109,7 @@ class LenientBars:
     def add(self, symbol: str, raw: object) -> None:
         """Read one row of `symbol`, one of `symbols`."""
         try:
-            start, row = _read_row(raw, stamp=self.stamp)
+            start, row = _read_row(raw, stamp=self.stamp, names=self.names)
         except ValueError as error:
             self.refuse(symbol, raw, reason=str(error))
             return
@@ -124,14 +132,15 @@ class LenientBars:
         return replace(batch, malformed=tuple(self._malformed))
 
 
-def _read_row(raw: object, *, stamp: Callable[[object], Micros]) -> tuple[Micros, BarRow]:
+def _read_row(raw: object, *, stamp: Callable[[object], Micros], names: Mapping[str, str]) -> tuple[Micros, BarRow]:
     if not isinstance(raw, dict):
         raise ValueError("expected an object")  # noqa: TRY004 - one error class for "no row"
-    if "t" not in raw:
-        raise ValueError("t is missing")
-    prices = {key: number(raw.get(key), name=key) for key in _PRICES}
-    rest = {key: number(raw[key], name=key) for key in _OPTIONAL if raw.get(key) not in (None, "")}
-    return stamp(raw["t"]), BarRow(**prices, **rest)
+    if names["t"] not in raw:
+        raise ValueError(f"{names['t']} is missing")
+    prices = {key: number(raw.get(names[key]), name=names[key]) for key in _PRICES}
+    known = {key: names[key] for key in _OPTIONAL if key in names and raw.get(names[key]) not in (None, "")}
+    rest = {key: number(raw[name], name=name) for key, name in known.items()}
+    return stamp(raw[names["t"]]), BarRow(**prices, **rest)
 
 
 def number(value: object, *, name: str) -> float:
@@ -152,6 +161,14 @@ def micros_of_ms(value: object) -> Micros:
     micros = round(number(value, name="t") * 1000)
     if abs(micros) > _STAMP_LIMIT_US:
         raise ValueError(f"t is no epoch of milliseconds: {value!r}")
+    return micros
+
+
+def micros_of_seconds(value: object) -> Micros:
+    """Epoch microseconds of epoch seconds in any number form. Raises: ValueError."""
+    micros = round(number(value, name="t") * 1_000_000)
+    if abs(micros) > _STAMP_LIMIT_US:
+        raise ValueError(f"t is no epoch of seconds: {value!r}")
     return micros
 
 
@@ -196,6 +213,21 @@ def json_object(body: bytes, *, secrets: Collection[str]) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MalformedAnswer(f"expected a JSON object, got {excerpt(body, secrets=secrets)!r}")
     return document
+
+
+def csv_rows(body: bytes, *, columns: Collection[str]) -> list[dict[str, str]] | None:
+    """Rows of a CSV answer whose header names at least `columns`; None when the body has no such header.
+
+    Rows of another length than the header keep their surplus under None, or lack the rest: the row's reader refuses them.
+    Raises: VendorFault when the last line does not end, because then it may be half a line.
+    """
+    lines = body.decode("utf-8-sig", errors="replace")
+    header, _, _ = lines.partition("\n")
+    if not set(columns) <= {name.strip() for name in header.split(",")}:
+        return None
+    if not lines.endswith("\n"):
+        raise VendorFault(f"the answer broke off after {len(body)} bytes")
+    return list(csv.DictReader(io.StringIO(lines), skipinitialspace=True))
 
 
 def has_broken_off(body: bytes) -> bool:
