@@ -23,6 +23,7 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
+    worker_soft_shutdown_timeout=3,  # a stop lets a running task finish for so long; what it cut off is planned again
     broker_connection_retry_on_startup=True,
     # Without acknowledgements a worker survives a restart of the broker; strict order: plans first, then T0 before T1 before T2.
     broker_transport_options={"ack_emulation": False, "queue_order_strategy": "priority"},
