@@ -143,3 +143,11 @@ def test_slots_outside_of_the_listing_are_not_waited_for(client):
     series = make_series("NEWCO", listed_at=at("2026-11-20 14:32"))
     make_bars(series, minutes(at("2026-11-20 14:32"), 3))
     assert brief(get(client, symbol="NEWCO", interval="5m")["bars"]) == [("14:30", True)]
+
+
+def test_no_bar_is_lost_at_the_edge_when_a_page_ends_with_its_window(client, monkeypatch):
+    make_bars(make_series("BTC-USD", mic="XXXX", calendar="24/7"), minutes(OPEN, 180))
+    monkeypatch.setattr("collector.selectors.derived_bars.WINDOW", timedelta(hours=1))
+    monkeypatch.setattr("collector.selectors.derived_bars.Budget.__init__.__defaults__", (120_000, 1), raising=False)
+    found = list(pages(client, symbol="BTC-USD", interval="15m"))
+    assert [len(page) for page in found if page] == [4, 4, 4]
