@@ -1,9 +1,14 @@
 """Reading an account's row on behalf of an adapter. Pure."""
 
+import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from providers.adapter import Account
-from providers.errors import AuthFailed
+from providers.adapter import Account, Adapter, Option
+from providers.errors import AuthFailed, UnsupportedRequest
+
+SYMBOLS_PER_CALL = "symbols_per_call"
+"""Option of vendors whose quota counts symbols, not requests."""
 
 
 def credential(account: Account, name: str) -> str:
@@ -33,3 +38,39 @@ def endpoint(account: Account, *, default: str, path: str) -> str:
     base = (account.base_url or default).rstrip("/")
     prefix = urlsplit(base).path
     return base + (path.removeprefix(prefix) if prefix and path.startswith(prefix + "/") else path)
+
+
+def known_options(adapter: Adapter) -> Mapping[str, Option]:
+    """The options that an account of this vendor may set; an adapter without any need not say so."""
+    options: Mapping[str, Option] = getattr(adapter, "options", {})
+    return options
+
+
+def option_text(value: object) -> str:
+    """An option's value as a row holds it, `true` or 7 included, as text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def check_options(adapter: Adapter, options: Mapping[str, object]) -> None:
+    """Raises: ValueError that names the known options, or what the value of one may be."""
+    known = known_options(adapter)
+    for name, value in options.items():
+        if name not in known:
+            raise ValueError(f"unknown option {name!r}, {adapter.name} knows {', '.join(sorted(known)) or 'none'}")
+        if not re.fullmatch(known[name].pattern, option_text(value)):
+            raise ValueError(f"option {name!r} must be {known[name].meaning}, got {option_text(value)!r}")
+
+
+def option(account: Account, name: str, *, known: Mapping[str, Option]) -> str:
+    """What an account says, or the default. Raises: UnsupportedRequest when a row holds what the adapter does not know."""
+    value = account.options.get(name, known[name].default)
+    if not re.fullmatch(known[name].pattern, value):
+        raise UnsupportedRequest(f"{account.provider}: option {name!r} must be {known[name].meaning}, got {value!r}")
+    return value
+
+
+def symbols_per_call(adapter: Adapter, account: Account) -> int:
+    """How many symbols one call may name: the vendor's limit, less where the account says so."""
+    most = adapter.limits.max_symbols_per_call
+    known = known_options(adapter)
+    return min(most, int(option(account, SYMBOLS_PER_CALL, known=known))) if SYMBOLS_PER_CALL in known else most

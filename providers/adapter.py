@@ -4,13 +4,24 @@ An adapter never opens a socket, reads a clock or an environment variable: `prov
 came. It is one file in `providers/adapters/`, registered by `@register` (see `providers.registry`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar, Protocol
 
 from providers.errors import UnsupportedRequest
-from providers.market.types import DAY_US, Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval, Micros, to_us
+from providers.market.types import (
+    DAY_US,
+    Adjustment,
+    AssetClass,
+    BarBatch,
+    BarQuery,
+    FeedScope,
+    Interval,
+    Micros,
+    from_us,
+    to_us,
+)
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -25,15 +36,30 @@ class Account:
     credentials: dict[str, str] = field(repr=False, default_factory=dict)
     feed_scope: FeedScope = FeedScope.CONSOLIDATED
     adjustment: Adjustment = Adjustment.RAW
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What only this vendor can be told; read with `providers.accounts.option`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of an account that only its vendor has: a value matches `pattern` as a whole, `meaning` says so to a human."""
+
+    default: str
+    pattern: str
+    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A GET. `url` is absolute, `params` are not yet encoded, secrets are in `headers` only."""
+    """A GET. `url` is absolute, `params` are not yet encoded, secrets are in `headers` only.
+
+    `secret_params`: sent like `params`, never shown; for vendors that take the key nowhere else.
+    """
 
     url: str
     params: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(repr=False, default_factory=dict)
+    secret_params: dict[str, str] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +99,7 @@ class Terms:
     feed_scopes: frozenset[FeedScope] | None = None
     max_slots_per_call: int | None = None
     span_per_call: timedelta | None = None
+    month_zone: tzinfo | None = None
     history: timedelta | None = None
     since: date | None = None
 
@@ -104,6 +131,8 @@ class Limits:
     """Which scopes an account may be declared with: bars carry the account's, so a wrong one would be a lie about each."""
     span_per_call: timedelta | None = None
     """The longest window of one request; longer queries are cut into several calls by `windows`."""
+    month_zone: tzinfo | None = None
+    """Set where a request names one calendar month of this zone; longer queries are cut at its month ends by `windows`."""
     since: date | None = None
     """The first date of the vendor's history: before it, an empty answer would say nothing."""
     terms: tuple[Terms, ...] = ()
@@ -183,15 +212,33 @@ def _check_history(adapter: Adapter, limits: Limits, query: BarQuery, now: Micro
 def windows(adapter: Adapter, query: BarQuery) -> Iterator[BarQuery]:
     """A query cut into windows that one request may span, in order; the query itself where there is no such limit.
 
-    Cuts lie at 00:00 UTC, so that no bar is asked for in halves. Raises: UnsupportedRequest as `check_supported`.
+    Cuts lie at 00:00 UTC (or at the start of a month in its zone), so that no bar is asked for in halves.
+    Raises: UnsupportedRequest as `check_supported`.
     """
-    span = adapter.limits.of(query).span_per_call
+    limits = adapter.limits.of(query)
+    if limits.month_zone is not None:
+        yield from _months(query, limits.month_zone)
+        return
+    span = limits.span_per_call
     start, step = query.start, query.end - query.start if span is None else span // _MICROSECOND
     while query.end - start > step:
         cut = (start + step) // DAY_US * DAY_US
         yield replace(query, start=start, end=cut)
         start = cut
     yield replace(query, start=start)
+
+
+def _months(query: BarQuery, zone: tzinfo) -> Iterator[BarQuery]:
+    start = query.start
+    while (cut := _following_month(start, zone)) < query.end:
+        yield replace(query, start=start, end=cut)
+        start = cut
+    yield replace(query, start=start)
+
+
+def _following_month(moment: Micros, zone: tzinfo) -> Micros:
+    local = from_us(moment).astimezone(zone)
+    return to_us(datetime(local.year + local.month // 12, local.month % 12 + 1, 1, tzinfo=zone))
 
 
 def check_span(adapter: Adapter, query: BarQuery) -> None:

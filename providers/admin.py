@@ -89,7 +89,7 @@ class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold 
     fieldsets = (
         (None, {"fields": ("name", "adapter", "is_enabled", "base_url", "credentials")}),
         ("What its answers are worth", {"fields": ("feed_scope", "adjustment", "overlap_seconds", "settle_after_seconds")}),
-        ("How it is asked", {"fields": ("rate_per_minute", "timeout_seconds")}),
+        ("How it is asked", {"fields": ("rate_per_minute", "timeout_seconds", "options")}),
     )
 
     @admin.display(description="Enabled", boolean=True, ordering="is_enabled")

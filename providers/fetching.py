@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from providers.accounts import symbols_per_call
 from providers.asking import BarAnswer, fetch_bars
 from providers.errors import AuthFailed, LocalFault, NotEntitled, ProviderError, Throttled, UnknownSymbol
 from providers.http import VendorHttp
@@ -43,7 +44,7 @@ async def ask_provider(
 ) -> ProviderAnswer:
     """Ask for all of `vendor_symbols` (ours → theirs) in `query`'s window; `query.symbols` is ignored. Never raises ProviderError."""
     ours = {theirs: symbol for symbol, theirs in vendor_symbols.items()}
-    size = candidate.adapter.limits.max_symbols_per_call
+    size = symbols_per_call(candidate.adapter, candidate.account)
     theirs = list(vendor_symbols.values())
     chunks = [tuple(theirs[i : i + size]) for i in range(0, len(theirs), size)]
     chunk_asker = _ChunkAsker(candidate, query, http)

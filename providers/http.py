@@ -99,7 +99,8 @@ class VendorHttp:
 def _url(request: HttpRequest) -> URL:
     """The URL byte for byte as the adapter encoded it: cursors of next pages must come back unchanged."""
     joint = "&" if "?" in request.url else "?"
-    query = joint + urlencode(request.params, quote_via=quote) if request.params else ""
+    params = request.params | request.secret_params
+    query = joint + urlencode(params, quote_via=quote) if params else ""
     return URL(request.url + query, encoded=True)
 
 

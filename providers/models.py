@@ -6,6 +6,7 @@ from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Q
 
+from providers.accounts import check_options
 from providers.market.types import Adjustment, Capability, FeedScope
 from providers.registry import adapter_names, get_adapter
 
@@ -34,6 +35,11 @@ class Provider(models.Model):
     credentials = models.JSONField(
         default=dict, blank=True, help_text='Credential → environment variable, e.g. {"api_key": "POLYGON_API_KEY"}.'
     )
+    options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='What only this vendor can be told, e.g. {"bar_label": "end"}; see docs/providers.md.',
+    )
     rate_per_minute = models.PositiveIntegerField(default=300, help_text="Requests in any 60 seconds.")
     feed_scope = models.CharField(max_length=16, choices=_choices(FeedScope), default=FeedScope.CONSOLIDATED)
     adjustment = models.CharField(max_length=16, choices=_choices(Adjustment), default=Adjustment.RAW)
@@ -58,14 +64,21 @@ class Provider(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Raises: ValidationError when a credential that the adapter needs has no variable, or is unknown."""
+        """Raises: ValidationError when a credential that the adapter needs has no variable, or one or an option is unknown."""
         try:
-            wanted = set(get_adapter(self.adapter).credential_names)
+            adapter = get_adapter(self.adapter)
         except KeyError as error:
             raise ValidationError({"adapter": str(error.args[0])}) from error
+        wanted = set(adapter.credential_names)
         if not isinstance(self.credentials, dict) or set(self.credentials) != wanted:
             expected = ", ".join(sorted(wanted)) or "none"
             raise ValidationError({"credentials": f"expected exactly these keys: {expected}; got {self.credentials!r}"})
+        if not isinstance(self.options, dict):
+            raise ValidationError({"options": f"expected an object of options, got {self.options!r}"})
+        try:
+            check_options(adapter, self.options)
+        except ValueError as error:
+            raise ValidationError({"options": str(error)}) from error
 
 
 class RoutingPolicy(models.Model):

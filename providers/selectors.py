@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from providers.accounts import option_text
 from providers.adapter import Account, Adapter
 from providers.market.types import SECOND_US, Adjustment, Capability, FeedScope, Micros
 from providers.models import Provider, RoutingPolicy
@@ -61,6 +62,7 @@ def candidate(provider: Provider, *, rank: int) -> Candidate:
             credentials=read_credentials(provider.credentials, os.environ),
             feed_scope=FeedScope(provider.feed_scope),
             adjustment=Adjustment(provider.adjustment),
+            options={name: option_text(value) for name, value in provider.options.items()},
         ),
         rank=rank,
         overlap=provider.overlap_seconds * SECOND_US,
