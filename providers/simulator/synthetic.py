@@ -71,8 +71,8 @@ class SyntheticSource:
     quiet_percent: int = 0
 
     def knows(self, symbol: str) -> bool:
-        """All but those named `UNKNOWN…`."""
-        return self.universe.listing(symbol).is_known
+        """All that are spelled in capitals, but those named `UNKNOWN…`."""
+        return symbol == symbol.upper() and self.universe.listing(symbol).is_known
 
     def bars(self, *, symbol: str, interval: Interval, start: Micros, end: Micros, now: Micros) -> Rows:
         """The published bars with an open in `[start, end)`; coarser bars than minutes are built from whole bars' minutes."""
