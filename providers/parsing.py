@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -277,6 +277,11 @@ def session_span(query: BarQuery) -> tuple[date, date]:
     if query.interval is not Interval.D1 or first > last:
         raise UnsupportedRequest(f"no session date in [{query.start}, {query.end})")
     return date.fromordinal(_EPOCH_DAY + first), date.fromordinal(_EPOCH_DAY + last)
+
+
+def midnight(day: date) -> datetime:
+    """00:00 UTC of a date."""
+    return datetime.combine(day, time.min, UTC)
 
 
 def joined(symbols: Iterable[str], *, at_most: int = 5) -> str:

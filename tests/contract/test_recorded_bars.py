@@ -45,7 +45,7 @@ def test_answer_is_read_by_its_meaning(recording: Recording) -> None:
     if meaning.error is not None:
         with pytest.raises(meaning.error) as caught:
             parse(recording)
-        assert recording.response.status == 200 or caught.value.status == recording.response.status
+        assert recording.response.status in (200, caught.value.status)
         return
     page = parse(recording)
     batch = page.batch
@@ -75,7 +75,7 @@ def test_body_that_broke_off_is_the_vendors_fault(recording: Recording, tenths: 
     is_refusal = recording.response.status != 200 or MEANINGS[recording.vendor][recording.name].error is not None
     expected = ProviderError if is_refusal else VendorFault  # what is left of a refusal's text may not tell any more
     with pytest.raises(expected):
-        parse(recording, body=body[: len(body) * tenths // 10])
+        parse(recording, body=body[: len(body) * tenths // 10].rstrip(b"\n"))  # of whole lines only the transport knows
 
 
 @needs_recorded

@@ -1,0 +1,88 @@
+"""Bars that a vendor sends as parallel arrays, one a column. Pure."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from providers.errors import MalformedAnswer
+from providers.market.types import BarBatch, Floats, Micros
+from providers.parsing import LenientBars
+
+_PRICES = ("o", "h", "l", "c")
+_STAMP_LIMIT_S = 9.2e9  # the year 2261
+
+
+def batch_of_arrays(
+    arrays: Mapping[str, object], *, symbol: str, names: Mapping[str, str], stamp: Callable[[object], Micros]
+) -> BarBatch:
+    """Bars of one symbol; `names` gives the vendor's key for each of ours, `t` holds epoch seconds.
+
+    A row whose prices are all null is no bar and is left out; one that lacks some of them is kept as malformed. The volume may be
+    missing altogether. Raises: MalformedAnswer when arrays are missing or differ in length: nobody can tell which rows fit.
+    """
+    columns = _of_equal_length(arrays, names)
+    numbers = {key: _numbers(column) for key, column in columns.items()}
+    if all(column is not None for column in numbers.values()):
+        clean = {key: column for key, column in numbers.items() if column is not None}
+        is_null = np.all([np.isnan(clean[key]) for key in _PRICES], axis=0)
+        clean = {key: column[~is_null] for key, column in clean.items()}
+        if _is_sound(clean):
+            return _batch(clean, symbol)
+    return _read_leniently(columns, symbol=symbol, names=names, stamp=stamp)
+
+
+def _of_equal_length(arrays: Mapping[str, object], names: Mapping[str, str]) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
+    for key, name in names.items():
+        column = arrays.get(name)
+        if isinstance(column, list):
+            found[key] = column
+        elif column is not None or key in ("t", *_PRICES):
+            raise MalformedAnswer(f"expected a list of {name!r}, got {type(column).__name__}")
+    lengths = {names[key]: len(column) for key, column in found.items()}
+    if len(set(lengths.values())) > 1:
+        raise MalformedAnswer(f"expected lists of equal length, got {', '.join(f'{n} {size}' for n, size in lengths.items())}")
+    return found
+
+
+def _numbers(column: list[object]) -> Floats | None:
+    """Doubles of a column, NaN for null; None when something in it is no number."""
+    try:
+        numbers = np.array(column, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return numbers if numbers.ndim == 1 else None
+
+
+def _is_sound(columns: Mapping[str, Floats]) -> bool:
+    is_price_known = all(np.isfinite(columns[key]).all() for key in _PRICES)
+    has_odd_volume = "v" in columns and np.isinf(columns["v"]).any()
+    return bool(is_price_known and not has_odd_volume and (np.abs(columns["t"]) < _STAMP_LIMIT_S).all())
+
+
+def _batch(columns: Mapping[str, Floats], symbol: str) -> BarBatch:
+    size = len(columns["t"])
+    unknown = np.full(size, np.nan)
+    return BarBatch(
+        symbols=(symbol,),
+        symbol_index=np.zeros(size, dtype=np.int32),
+        start=np.rint(columns["t"] * 1_000_000.0).astype(np.int64),
+        open=columns["o"],
+        high=columns["h"],
+        low=columns["l"],
+        close=columns["c"],
+        volume=columns.get("v", unknown),
+        vwap=unknown,
+        trade_count=unknown,
+    )
+
+
+def _read_leniently(
+    columns: Mapping[str, list[object]], *, symbol: str, names: Mapping[str, str], stamp: Callable[[object], Micros]
+) -> BarBatch:
+    bars = LenientBars(stamp=stamp, symbols=(symbol,), names={key: names[key] for key in columns})
+    for values in zip(*columns.values(), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        if any(row[key] is not None for key in _PRICES):
+            bars.add(symbol, {names[key]: value for key, value in row.items()})
+    return bars.batch()
