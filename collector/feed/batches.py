@@ -35,36 +35,48 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A batch, taken apart: message i of `texts` has the sequence number `seqs[i]` and carries it."""
+    """Consecutive batches, taken apart: message i of `texts` has the sequence number `seqs[i]` and carries it."""
 
-    batch: Batch
-    seqs: range
+    at: Micros
+    seqs: Sequence[int]
     texts: Sequence[bytes]
     index: ChannelIndex
 
 
-def view(batch: Batch, *, after: int = -1, upto: int | None = None) -> View:
-    """Take apart the messages with `after < seq <= upto`.
+def view(*batches: Batch, after: int = -1, upto: int | None = None) -> View:
+    """Take apart the messages with `after < seq <= upto` of batches that follow each other in one epoch."""
+    seqs: list[int] = []
+    texts: list[bytes] = []
+    heads: list[MessageHead] = []
+    for batch in batches:
+        raws, some = _decode(batch)
+        first = max(batch.seq_from, after)
+        last = min(batch.seq_from + len(raws), batch.seq_to if upto is None else upto)
+        chosen = slice(first - batch.seq_from, max(last - batch.seq_from, 0))
+        numbers = range(first + 1, max(first, last) + 1)
+        texts += [bytes(raw)[:-1] + b',"seq":%d}' % seq for raw, seq in zip(raws[chosen], numbers, strict=True)]
+        heads += some[chosen]
+        seqs += numbers
+    return View(max(batch.at for batch in batches), seqs, texts, ChannelIndex(heads))
+
+
+def _decode(batch: Batch) -> tuple[list[msgspec.Raw], list[MessageHead]]:
+    """Messages and their heads.
 
     A payload that is no JSON array of as many messages as its range is long would stop every reader at the same place for ever: it
     is logged, and what can be read of it goes out.
     """
-    first = max(batch.seq_from, after)
-    last = batch.seq_to if upto is None else min(batch.seq_to, upto)
     try:
         raws, heads = _raws.decode(batch.payload), _heads.decode(batch.payload)
     except msgspec.DecodeError:
         raws, heads = [], []
-    if len(raws) != batch.seq_to - batch.seq_from:
+    count = batch.seq_to - batch.seq_from
+    if len(raws) != count:
         logger.error(
             "A feed batch does not hold the messages that it says",
             extra={"action": "feed_batch_malformed", "epoch": batch.epoch, "seq_from": batch.seq_from, "held": len(raws)},
         )
-    chosen = slice(first - batch.seq_from, max(last - batch.seq_from, 0))
-    raws, heads = raws[chosen], heads[chosen]
-    seqs = range(first + 1, first + 1 + len(raws))
-    texts = [bytes(raw)[:-1] + b',"seq":%d}' % seq for raw, seq in zip(raws, seqs, strict=True)]
-    return View(batch, seqs, texts, ChannelIndex(heads))
+    return raws[:count], heads[:count]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +99,13 @@ def tails(seen: View, *, channels: frozenset[str], upto: int, max_bytes: int) ->
     for number in seen.index.matching(channels):
         text = seen.texts[number]
         if chosen and size + len(text) > max_bytes:
-            yield _tail(chosen, reached, seen.batch.at)
+            yield _tail(chosen, reached, seen.at)
             chosen, size = [], 0
         chosen.append(text)
         size += len(text)
         reached = seen.seqs[number]
     if chosen:
-        yield _tail(chosen, upto, seen.batch.at)
+        yield _tail(chosen, upto, seen.at)
 
 
 def empty_tail(*, upto: int, at: Micros) -> Tail:

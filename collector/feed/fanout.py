@@ -1,6 +1,6 @@
 """From a batch to the subscribers' queues: filtered and encoded once for each distinct set of channels."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 from collector.feed.batches import Batch, Tail, empty_tail, tails, view
@@ -36,13 +36,16 @@ class Fanout:
             if not group:
                 del self._groups[subscriber.channels]
 
-    def batch(self, batch: Batch, *, after: int) -> None:
-        """Queue what is behind `after` to everybody who wants some of it. Who wants nothing of it is told by a later frame's range."""
-        seen = view(batch, after=after)
+    def batches(self, batches: Sequence[Batch], *, after: int) -> None:
+        """Queue what is behind `after` to everybody who wants some of it. Who wants nothing of it is told by a later frame's range.
+
+        Batches that were read together go out together: many small writes at once cost one frame a client, not one each.
+        """
+        seen, end = view(*batches, after=after), batches[-1].end
         for channels, group in self._groups.items():
-            frames = list(tails(seen, channels=channels, upto=batch.seq_to, max_bytes=self._limits.data_frame_bytes))
+            frames = list(tails(seen, channels=channels, upto=end.seq, max_bytes=self._limits.data_frame_bytes))
             if frames:
-                self._queue(group, frames, batch.epoch)
+                self._queue(group, frames, end.epoch)
 
     def _queue(self, group: Iterable[Subscriber], frames: list[Tail], epoch: str) -> None:
         firsts: dict[int, str] = {}

@@ -7,7 +7,7 @@ it closes every connection, and their resumes find out what each of them misses.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ T = TypeVar("T")
 BLOCK_MS = 1_000
 """How long a read waits. Below the socket's time-out, and how soon a flush is noticed when nothing is published after it."""
 READ_BATCHES = 50
+RUN_BYTES = 262_144
 RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0)
 CATCH_UP_MESSAGES = 1_000_000
 """How far the hub itself reads on after an outage: all clients wait for the same messages, and each frame is bounded."""
@@ -121,7 +122,7 @@ class Hub:
             elif not step.batches:
                 return
             for batch in step.batches:
-                if not self._take(batch):
+                if not self._take([batch]):
                     return  # deleted or evicted in between: the next round judges anew
                 await asyncio.sleep(0)
 
@@ -137,20 +138,27 @@ class Hub:
                     answer = await look(keys=[STREAM, STATE, PENDING], args=[""])
                     if answer[0] != self.position.epoch.encode() or int(answer[1]) != self.position.seq:
                         return
-                for _, fields in found[0][1] if found else ():
-                    if not self._take(batch_of(fields)):
+                for run in _runs([batch_of(fields) for _, fields in found[0][1]] if found else []):
+                    if not self._take(run):
                         return
-                    await asyncio.sleep(0)  # many batches at once must not keep the sockets waiting
+                    await asyncio.sleep(0)  # much at once must not keep the sockets waiting
 
-    def _take(self, batch: Batch) -> bool:
-        """Hand on a batch that joins the position; False when it does not. No await: nobody can join in between."""
-        here = self.position
-        if here is None or batch.epoch != here.epoch or batch.seq_from > here.seq:
+    def _take(self, batches: Sequence[Batch]) -> bool:
+        """Hand on batches as far as they join the position; False when one does not. No await: nobody can join in between."""
+        here = begin = self.position
+        if here is None or begin is None:
             return False
-        if batch.seq_to > here.seq:
-            self.fanout.batch(batch, after=here.seq)
-            self._move(batch.end, batch.at)
-        return True
+        joining: list[Batch] = []
+        for batch in batches:
+            if batch.epoch != here.epoch or batch.seq_from > here.seq:
+                break
+            if batch.seq_to > here.seq:
+                joining.append(batch)
+                here = batch.end
+        if joining:
+            self.fanout.batches(joining, after=begin.seq)
+            self._move(here, joining[-1].at)
+        return not batches or here >= batches[-1].end
 
     def _begin_epoch(self, position: Position) -> None:
         if self.position is not None:
@@ -178,6 +186,20 @@ class Hub:
             await asyncio.sleep(self.limits.heartbeat_s)
             if self.position is not None:
                 self.fanout.heartbeat(self.position, at=self.at)
+
+
+def _runs(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
+    """The batches in groups of about RUN_BYTES, so that the loop is not held for long."""
+    run: list[Batch] = []
+    size = 0
+    for batch in batches:
+        if run and size + len(batch.payload) > RUN_BYTES:
+            yield run
+            run, size = [], 0
+        run.append(batch)
+        size += len(batch.payload)
+    if run:
+        yield run
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
