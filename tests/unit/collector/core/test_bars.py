@@ -139,12 +139,14 @@ def test_check_of_nothing_is_nothing():
 
 
 prices = st.sampled_from([NAN, 0.0, -1.0, 9.0, 10.0, 11.0, INF])
-any_row = st.builds(
-    lambda minute, symbol, values: {"symbol": symbol, "start": OPEN + minute * 30_000_000, **values},
-    st.integers(0, 8),
-    st.sampled_from(["A", "B"]),
+places = (st.integers(0, 8).map(lambda half: OPEN + half * 30_000_000), st.sampled_from(["A", "B"]))
+good_row = st.builds(lambda start, symbol, close: row(start, close, symbol=symbol), *places, st.sampled_from([10.1, 10.2]))
+odd_row = st.builds(
+    lambda start, symbol, values: {"symbol": symbol, "start": start, **values},
+    *places,
     st.fixed_dictionaries(dict.fromkeys(VALUES, prices)),
 )
+any_row = st.one_of(good_row, good_row, odd_row)
 
 
 @given(st.lists(any_row, max_size=25), st.integers(0, 5))
