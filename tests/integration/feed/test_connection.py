@@ -9,6 +9,7 @@ import pytest
 
 from collector.feed import log
 from collector.feed.hub import Hub, in_thread
+from collector.feed.position import Position
 from collector.feed.protocol import CloseCode
 from collector.feed.publisher import publish
 from collector.feed.ring import STREAM
@@ -78,18 +79,21 @@ async def test_connection_gets_no_data_frames_when_it_has_subscribed_nothing(hub
 
 
 async def test_later_subscribe_begins_at_the_present_position_and_ranges_go_on_joining(hubs: Hubs) -> None:
-    wire, ledger = Wire(hubs()), Ledger()
+    hub = hubs()
+    wire, ledger = Wire(hub), Ledger()
     ledger.take(await wire.subscribe("bars.1m.AAPL"))
     await put(range(2), "MSFT")
     await put(range(2), "AAPL")
     await wire.follow(ledger, until=2)
     await put(range(2, 4), "MSFT")
-    await in_thread(_publish, range(2, 4), "AAPL", 2)
+    await put(range(2, 4), "AAPL")
     await wire.follow(ledger, until=4)
+    await put(range(10, 14), "OTHER")
+    await hub.ready(at_least=Position(ledger.epoch, 12))
     wire.say(op="subscribe", channels=["bars.1m.MSFT"])
     while (frame := await wire.frame())["op"] != "subscribed":
         ledger.take(frame)
-    assert (frame["seq"], frame["channels"]) == (ledger.seq, 2)
+    assert (frame["seq"], frame["channels"], ledger.seq) == (12, 2, 12)
     await put(range(4, 6), "MSFT")
     await wire.follow(ledger, until=6)
     wire.say(op="unsubscribe", channels=["bars.1m.AAPL"])
@@ -235,9 +239,12 @@ async def test_hub_waits_for_stamps_under_way_so_that_a_flush_between_script_and
     await scripted.wait()
     await in_thread(new_ring().append, batch_id=10**9, count=1, payload=json.dumps([bar(number=9)]).encode(), now=1, keep=9)
     waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    while not await in_thread(_has_rows, waits):
-        await asyncio.sleep(0.01)
-    may_commit.set()
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS / 2):
+            while not await in_thread(_has_rows, waits):
+                await asyncio.sleep(0.01)
+    finally:
+        may_commit.set()
     await slow
     await wire.follow(ledger, until=3)
     assert set(ledger.seen.values()) == {1}
@@ -385,6 +392,7 @@ async def test_client_that_is_ahead_of_this_process_gets_nothing_twice(hubs: Hub
     """It comes from another web process that has read further than this one."""
     hub = hubs()
     await hub.ready()
+    await hub.stop()  # until the connection below starts it again
     await put(range(4))
     ledger = Ledger((await hubs().ready()).epoch, 4)
     wire = Wire(hub)
