@@ -25,6 +25,11 @@ def credential(account: Account, name: str) -> str:
     return value
 
 
+def optional_credential(account: Account, name: str) -> str | None:
+    """A credential that the vendor may do without. Raises: AuthFailed when no header may hold it."""
+    return credential(account, name) if account.credentials.get(name, "").strip() else None
+
+
 def secrets_of(account: Account) -> tuple[str, ...]:
     """What must not be in any message about this account."""
     return tuple(account.credentials.values())

@@ -175,6 +175,11 @@ class Adapter(Protocol):
         ...
 
 
+def optional_credential_names(adapter: Adapter) -> frozenset[str]:
+    """Keys that `Account.credentials` may hold as well; an adapter that has any names them in this attribute."""
+    return frozenset(getattr(adapter, "optional_credential_names", ()))
+
+
 def check_supported(adapter: Adapter, query: BarQuery, *, account: Account | None = None, now: Micros | None = None) -> None:
     """Refuse a query outside the adapter's limits, which include the account's feed and the history at `now` where given.
 

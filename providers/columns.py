@@ -12,26 +12,11 @@ _PRICES = ("o", "h", "l", "c")
 _STAMP_LIMIT_S = 9.2e9  # the year 2261
 
 
-def batch_of_arrays(
-    arrays: Mapping[str, object], *, symbol: str, names: Mapping[str, str], stamp: Callable[[object], Micros]
-) -> BarBatch:
-    """Bars of one symbol; `names` gives the vendor's key for each of ours, `t` holds epoch seconds.
+def columns_of_arrays(arrays: Mapping[str, object], *, names: Mapping[str, str]) -> dict[str, list[object]]:
+    """The arrays by our keys; `names` gives the vendor's key for each of ours. The volume may be missing.
 
-    A row whose prices are all null is no bar and is left out; one that lacks some of them is kept as malformed. The volume may be
-    missing altogether. Raises: MalformedAnswer when arrays are missing or differ in length: nobody can tell which rows fit.
+    Raises: MalformedAnswer when others are missing or any differ in length: nobody can tell which values belong together.
     """
-    columns = _of_equal_length(arrays, names)
-    numbers = {key: _numbers(column) for key, column in columns.items()}
-    if all(column is not None for column in numbers.values()):
-        clean = {key: column for key, column in numbers.items() if column is not None}
-        is_null = np.all([np.isnan(clean[key]) for key in _PRICES], axis=0)
-        clean = {key: column[~is_null] for key, column in clean.items()}
-        if _is_sound(clean):
-            return _batch(clean, symbol)
-    return _read_leniently(columns, symbol=symbol, names=names, stamp=stamp)
-
-
-def _of_equal_length(arrays: Mapping[str, object], names: Mapping[str, str]) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
     for key, name in names.items():
         column = arrays.get(name)
@@ -43,6 +28,23 @@ def _of_equal_length(arrays: Mapping[str, object], names: Mapping[str, str]) -> 
     if len(set(lengths.values())) > 1:
         raise MalformedAnswer(f"expected lists of equal length, got {', '.join(f'{n} {size}' for n, size in lengths.items())}")
     return found
+
+
+def batch_of_columns(
+    columns: Mapping[str, list[object]], *, symbol: str, names: Mapping[str, str], stamp: Callable[[object], Micros]
+) -> BarBatch:
+    """Bars of one symbol; `t` holds epoch seconds.
+
+    A row whose prices are all null is no bar and is left out; one that lacks some of them is kept as malformed.
+    """
+    numbers = {key: _numbers(column) for key, column in columns.items()}
+    if all(column is not None for column in numbers.values()):
+        clean = {key: column for key, column in numbers.items() if column is not None}
+        is_null = np.all([np.isnan(clean[key]) for key in _PRICES], axis=0)
+        clean = {key: column[~is_null] for key, column in clean.items()}
+        if _is_sound(clean):
+            return _batch(clean, symbol)
+    return _read_leniently(columns, symbol=symbol, names=names, stamp=stamp)
 
 
 def _numbers(column: list[object]) -> Floats | None:

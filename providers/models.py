@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from providers.accounts import check_options
+from providers.adapter import optional_credential_names
 from providers.market.types import Adjustment, Capability, FeedScope
 from providers.registry import adapter_names, get_adapter
 
@@ -70,9 +71,11 @@ class Provider(models.Model):
         except KeyError as error:
             raise ValidationError({"adapter": str(error.args[0])}) from error
         wanted = set(adapter.credential_names)
-        if not isinstance(self.credentials, dict) or set(self.credentials) != wanted:
+        wanted, optional = set(adapter.credential_names), optional_credential_names(adapter)
+        if not isinstance(self.credentials, dict) or not wanted <= set(self.credentials) <= wanted | optional:
             expected = ", ".join(sorted(wanted)) or "none"
-            raise ValidationError({"credentials": f"expected exactly these keys: {expected}; got {self.credentials!r}"})
+            also = f" and perhaps {', '.join(sorted(optional))}" if optional else ""
+            raise ValidationError({"credentials": f"expected exactly these keys: {expected}{also}; got {self.credentials!r}"})
         if not isinstance(self.options, dict):
             raise ValidationError({"options": f"expected an object of options, got {self.options!r}"})
         try:

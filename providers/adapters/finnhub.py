@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from providers.accounts import credential, endpoint, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Terms, check_span
-from providers.columns import batch_of_arrays
+from providers.columns import batch_of_columns, columns_of_arrays
 from providers.errors import MalformedAnswer, NotEntitled, UnsupportedRequest
 from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval, to_us
 from providers.parsing import (
@@ -129,7 +129,8 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> BarBatch
         return bars.batch()
     document = json_object(response.body, secrets=secrets_of(account))
     if document.get("s") == "ok":
-        return batch_of_arrays(document, symbol=symbol, names=_NAMES, stamp=micros_of_seconds)
+        columns = columns_of_arrays(document, names=_NAMES)
+        return batch_of_columns(columns, symbol=symbol, names=_NAMES, stamp=micros_of_seconds)
     if document.get("s") == "no_data":
         if any(document.get(name) for name in _NAMES):
             raise MalformedAnswer("finnhub says no_data and sends rows", status=200)

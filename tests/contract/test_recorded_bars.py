@@ -118,10 +118,14 @@ def _document_and_rows(recording: Recording) -> tuple[object, list[list[dict[str
         document = json.loads(recording.response.body)
     except ValueError:
         pytest.skip("no JSON")
-    lists = [rows for rows in _lists(document) if rows and isinstance(rows[0], dict) and not OPEN_NAMES.isdisjoint(rows[0])]
+    lists = [rows for rows in _lists(document) if rows and _is_bar(rows[0])]
     if not lists:
         pytest.skip("its rows are no list of objects")
     return document, lists
+
+
+def _is_bar(value: object) -> bool:
+    return isinstance(value, dict) and any(name in value and not isinstance(value[name], list) for name in OPEN_NAMES)
 
 
 def _lists(value: object) -> list[list[dict[str, object]]]:
