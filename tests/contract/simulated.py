@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 import numpy as np
 
-from providers.adapter import Account, BarPage, HttpRequest, HttpResponse
+from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, windows
 from providers.market.types import AssetClass, BarBatch, BarQuery, Interval, to_us
 from providers.registry import get_adapter
 from providers.simulator.rows import Rows
@@ -101,26 +101,39 @@ def account(vendor: str, url: str) -> Account:
 
 
 def adapter_pages(url: str, vendor: str, query: BarQuery) -> list[BarPage]:
-    """All pages that our adapter reads."""
+    """All pages of all windows that our adapter reads."""
     adapter, at = get_adapter(vendor), account(vendor, url)
-    request: HttpRequest | None = adapter.bars_request(query, at)
     pages = []
-    while request is not None:
-        parts = urlsplit(request.url)
-        target = parts.path + (f"?{parts.query}" if parts.query else "")
-        reply = ask(url, target, headers=request.headers, **request.params)
-        page = adapter.parse_bars(HttpResponse(reply.status, dict(reply.headers), reply.body), query, at)
-        pages.append(page)
-        request = page.next
+    for window in windows(adapter, query):
+        request: HttpRequest | None = adapter.bars_request(window, at)
+        while request is not None:
+            page = adapter.parse_bars(send(request), window, at)
+            pages.append(page)
+            request = page.next
     return pages
 
 
+def send(request: HttpRequest) -> HttpResponse:
+    """The answer to a request of an adapter."""
+    parts = urlsplit(request.url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    reply = ask(request.url, target, headers=request.headers, **request.params, **request.secret_params)
+    return HttpResponse(reply.status, dict(reply.headers), reply.body)
+
+
 def adapter_rows(
-    url: str, vendor: str, symbols: tuple[str, ...], start: int, end: int, *, interval: Interval = Interval.M1
+    url: str,
+    vendor: str,
+    symbols: tuple[str, ...],
+    start: int,
+    end: int,
+    *,
+    interval: Interval = Interval.M1,
+    asset_class: AssetClass | None = None,
 ) -> dict[str, list[Row]]:
     """What our adapter reads of `[start, end)`, by vendor symbol."""
     prefixes = {"X:": AssetClass.CRYPTO, "C:": AssetClass.FX, "I:": AssetClass.INDEX}
-    asset_class = prefixes.get(symbols[0][:2], AssetClass.CRYPTO if "/" in symbols[0] else AssetClass.EQUITY)
+    asset_class = asset_class or prefixes.get(symbols[0][:2], AssetClass.CRYPTO if "/" in symbols[0] else AssetClass.EQUITY)
     query = BarQuery(symbols=symbols, interval=interval, start=start, end=end, asset_class=asset_class)
     batch = BarBatch.concat([page.batch for page in adapter_pages(url, vendor, query)])
     assert not batch.malformed

@@ -1,7 +1,14 @@
 """The vendors that the simulator can play."""
 
 from providers.simulator.wire.alpaca import AlpacaWire
+from providers.simulator.wire.alpha_vantage import AlphaVantageWire
 from providers.simulator.wire.base import WireFormat
 from providers.simulator.wire.polygon import PolygonWire
+from providers.simulator.wire.twelve_data import TwelveDataWire
 
-WIRE_FORMATS: tuple[WireFormat, ...] = (PolygonWire(), AlpacaWire())
+WIRE_FORMATS: tuple[WireFormat, ...] = (
+    PolygonWire(),
+    AlpacaWire(),
+    TwelveDataWire(),
+    AlphaVantageWire(),
+)
