@@ -297,7 +297,7 @@ def _refused(response: HttpResponse, code: str, said: str, query: BarQuery, acco
     plain = replace(response, status=status, body=f"{code}: {said}".encode() if code else response.body)
     error = refusal(response=plain, account=account, symbols=query.symbols, forbidden=NotEntitled)
     is_prose = not said.startswith("<")
-    if status in (400, 422) and _TOO_OLD.search(said):
+    if code == "Forbidden" or (status in (400, 422) and _TOO_OLD.search(said)):
         return NotEntitled(str(error), status=status)
     if status in (200, 400, 404, 422) and is_prose and (code == "Not Found" or _DELISTED.search(said)):
         return UnknownSymbol(str(error), symbols=query.symbols, status=status)
