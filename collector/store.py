@@ -83,7 +83,7 @@ def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
         result = _Write(batch).run(history_before)
         if result.feed_batch_id is not None:
             batch_id = result.feed_batch_id
-            transaction.on_commit(lambda: publish(batch_ids=[batch_id]))
+            transaction.on_commit(lambda: publish(batch_ids=[batch_id]), robust=True)  # the write is done, whatever comes
     return result
 
 

@@ -63,7 +63,7 @@ def plan_live() -> None:
 @shared_task(name="collector.tasks.sweep_feed")
 def sweep_feed() -> None:
     """Publish what a killed worker left unpublished."""
-    if count := publish_unpublished(now=now(), older_than_s=SWEEP_OLDER_THAN_S, limit=SWEEP_LIMIT):
+    if count := publish_unpublished(older_than_s=SWEEP_OLDER_THAN_S, limit=SWEEP_LIMIT):
         log.info("published %d batches that were left behind", count, extra={"action": "feed_swept"})
 
 

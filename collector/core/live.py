@@ -4,10 +4,21 @@ from collections.abc import Sequence
 
 from providers.market.types import Micros
 
+CLOCK_SKEW_CADENCES = 2
+
 
 def boundary_of(now: Micros, *, cadence: Micros, lateness: Micros) -> Micros:
     """The newest boundary (multiple of `cadence`) that lies at least `lateness` back: slots ending by then are asked for."""
     return (now - lateness) // cadence * cadence
+
+
+def is_planned(boundary: Micros, planned_through: Micros, *, cadence: Micros) -> bool:
+    """Whether a plan for this boundary was made already.
+
+    A mark somewhat ahead was set by a machine whose clock runs ahead; one far ahead by a clock that has been put right since, and
+    believing it would stop collection until time catches up.
+    """
+    return boundary <= planned_through <= boundary + CLOCK_SKEW_CADENCES * cadence
 
 
 def split(members: Sequence[tuple[str, Micros]], *, most: int) -> list[tuple[list[str], Micros]]:

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 
-YEARS = range(1970, 2200)
+YEARS = range(1900, 2200)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 

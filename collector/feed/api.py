@@ -3,11 +3,12 @@
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
-from ninja.errors import HttpError
-from pydantic import AwareDatetime, Field
+from pydantic import ConfigDict, Field
 
+from collector.api_schemas import Instant
 from collector.feed.replay import MAX_LIMIT, replay_messages
 from collector.feed.ring import FeedUnavailable
+from providers.api_errors import ApiError
 from providers.market.types import EPOCH, to_us
 
 router = Router(tags=["feed"])
@@ -23,7 +24,9 @@ class ReplayPage(Schema):
 class ReplayQuery(Schema):
     """Which page."""
 
-    since: AwareDatetime = Field(EPOCH, description="published at or after; the oldest kept message when left out")
+    model_config = ConfigDict(extra="forbid")
+
+    since: Instant = Field(EPOCH, description="published at or after; the oldest kept message when left out")
     limit: int = Field(100, ge=1, le=MAX_LIMIT)
     after: str | None = Field(None, max_length=60, description="`next` of the page before; `since` is then not looked at")
 
@@ -34,8 +37,8 @@ def replay(request: HttpRequest, query: Query[ReplayQuery]) -> HttpResponse:
     try:
         page = replay_messages(since=max(to_us(query.since), 0), limit=query.limit, after=query.after)
     except FeedUnavailable:
-        raise HttpError(503, "the feed can't be read now, try again") from None
+        raise ApiError("the feed can't be read now, try again", code="feed_unavailable", status=503) from None
     except ValueError as error:
-        raise HttpError(422, f"after: {error}") from None
+        raise ApiError(f"after: {error}", code="invalid_cursor", field="after") from None
     body = b'{"messages":[' + b",".join(page.messages) + b'],"next":' + msgspec.json.encode(page.next) + b"}"
     return HttpResponse(body, content_type="application/json")

@@ -12,6 +12,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models.functions import Now
 
 from collector.feed import log
 from collector.feed.ring import FeedUnavailable, Ring, shared_ring
@@ -41,16 +42,16 @@ def publish(*, batch_ids: Sequence[int]) -> None:
         )
 
 
-def publish_unpublished(*, now: datetime, older_than_s: float, limit: int) -> int:
-    """Publish at most `limit` batches that were written before `now - older_than_s` and not published, oldest first; answer how many.
+def publish_unpublished(*, older_than_s: float, limit: int) -> int:
+    """Publish at most `limit` batches that were written `older_than_s` ago or earlier and not published, oldest first; answer how many.
 
-    One sweeper works at a time, another one answers 0. Raises: FeedUnavailable.
+    Age is told by Postgres, whose clock stamped the rows. One sweeper works at a time, another one answers 0. Raises: FeedUnavailable.
     """
     published = 0
     with transaction.atomic():
         if not _is_only_sweeper():
             return 0
-        waiting = FeedBatch.objects.filter(published_at=None, recorded_at__lt=now - timedelta(seconds=older_than_s))
+        waiting = FeedBatch.objects.filter(published_at=None, recorded_at__lte=Now() - timedelta(seconds=older_than_s))
         batch_ids = list(waiting.order_by("id").values_list("id", flat=True)[:limit])
         for begin in range(0, len(batch_ids), CHUNK_BATCHES):
             published += _publish_chunk(batch_ids[begin : begin + CHUNK_BATCHES])

@@ -8,7 +8,7 @@ from providers.models import Provider
 
 
 class Coverage(models.Model):
-    """Per (series, session): `held` spans have bars, `empty` ones were credibly answered without. Missing = expected − both.
+    """Per (series, session): `held` spans have bars, `empty` ones were credibly answered without. Missing = expected minus both.
 
     The row is also the lock that serialises writers of one series and session (see `collector.store`).
     """

@@ -6,12 +6,12 @@ from itertools import groupby
 from django.conf import settings
 from django.db import connection, transaction
 
-from collector.core.live import boundary_of, split
+from collector.core.live import boundary_of, is_planned, split
 from collector.core.spans import spans_of, to_literal
 from collector.models import Tier
 from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
 from providers.market.calendar import Calendar, get_calendar
-from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us
+from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
 from providers.selectors import route
 
 _LOCK = 0x6D64_706C_616E  # "mdplan"
@@ -32,8 +32,9 @@ def plan(*, now: Micros) -> list[BarsFetchJob]:
         if not cursor.fetchone()[0]:
             return []
         for tier in Tier.objects.all():
-            boundary = boundary_of(now, cadence=tier.cadence_seconds * SECOND_US, lateness=tier.lateness_seconds * SECOND_US)
-            if tier.planned_through is not None and tier.planned_through >= from_us(boundary):
+            cadence = tier.cadence_seconds * SECOND_US
+            boundary = boundary_of(now, cadence=cadence, lateness=tier.lateness_seconds * SECOND_US)
+            if tier.planned_through is not None and is_planned(boundary, to_us(tier.planned_through), cadence=cadence):
                 continue
             Tier.objects.filter(pk=tier.pk).update(planned_through=from_us(boundary))
             jobs.extend(_tier_jobs(tier.code, boundary))

@@ -53,7 +53,7 @@ def test_append_gives_the_same_range_when_its_publisher_died_before_the_stamp() 
     arguments = {"batch_id": batch_id, "count": 3, "payload": bytes(row.messages), "keep": 1000}
     places = [ring.append(now=now, **arguments) for now in (1_000, 2_000, 3_000)]
     assert places[0] == places[1] == places[2]
-    assert publish_unpublished(now=clock.now(), older_than_s=10, limit=100) == 1
+    assert publish_unpublished(older_than_s=10, limit=100) == 1
     row.refresh_from_db()
     assert (row.epoch, row.seq_from, row.seq_to) == (places[0].epoch, 0, 3)
     assert numbers_in_ring(ring) == [1, 2, 3]
@@ -149,19 +149,19 @@ def test_publish_leaves_the_write_alone_and_the_batch_to_the_sweeper_when_valkey
     assert FeedBatch.objects.get().published_at is None
     assert "the sweeper will" in caplog.text
     with pytest.raises(FeedUnavailable):
-        publish_unpublished(now=clock.now(), older_than_s=10, limit=100)
+        publish_unpublished(older_than_s=10, limit=100)
     monkeypatch.undo()
-    assert publish_unpublished(now=clock.now(), older_than_s=10, limit=100) == 1
+    assert publish_unpublished(older_than_s=10, limit=100) == 1
     assert numbers_in_ring(new_ring()) == [1, 2, 3]
 
 
 def test_sweeper_publishes_the_oldest_first_up_to_its_limit_and_leaves_fresh_ones_to_their_writers() -> None:
     old = [add_batch(bars(1, first=number), age_s=60) for number in range(5)]
     fresh = add_batch(bars(1))
-    assert publish_unpublished(now=clock.now(), older_than_s=10, limit=3) == 3
+    assert publish_unpublished(older_than_s=10, limit=3) == 3
     stamped = FeedBatch.objects.exclude(published_at=None).order_by("seq_to").values_list("id", flat=True)
     assert list(stamped) == old[:3]
-    assert publish_unpublished(now=clock.now(), older_than_s=10, limit=100) == 2
+    assert publish_unpublished(older_than_s=10, limit=100) == 2
     assert FeedBatch.objects.get(published_at=None).pk == fresh
 
 
@@ -170,7 +170,7 @@ def test_sweeper_answers_none_when_another_one_works() -> None:
     answers: list[int] = []
 
     def work() -> None:
-        answers.append(publish_unpublished(now=clock.now(), older_than_s=10, limit=100))
+        answers.append(publish_unpublished(older_than_s=10, limit=100))
         connection.close()
 
     with transaction.atomic(), connection.cursor() as cursor:
@@ -179,7 +179,7 @@ def test_sweeper_answers_none_when_another_one_works() -> None:
         thread.start()
         thread.join()
     assert answers == [0]
-    assert publish_unpublished(now=clock.now(), older_than_s=10, limit=100) == 1
+    assert publish_unpublished(older_than_s=10, limit=100) == 1
 
 
 def test_retention_deletes_published_batches_only_once_they_are_old() -> None:

@@ -12,6 +12,7 @@ from collector.feed.publisher import publish
 from collector.feed.replay import replay_messages
 from collector.feed.ring import PENDING, STATE, STREAM
 from collector.models import FeedBatch
+from marketdata_site import api_errors
 from marketdata_site.observability import clock
 from providers.market.types import from_us, to_us
 from tests.feed_support import add_batch, bar, new_ring, valkey
@@ -88,6 +89,7 @@ def test_endpoint_answers_the_contract_when_asked_over_http() -> None:
     publish_bars(5, first=0)
     service = NinjaAPI(urls_namespace="feed-test")
     service.add_router("", api.router)
+    api_errors.install(service)
     since = (clock.now() - timedelta(minutes=1)).isoformat().replace("+00:00", "Z")
     request = RequestFactory().get("/ws/replay", {"since": since, "limit": "2"})
     view = next(pattern for pattern in service.urls[0] if str(pattern.pattern) == "ws/replay").callback
@@ -97,7 +99,11 @@ def test_endpoint_answers_the_contract_when_asked_over_http() -> None:
     assert body["messages"][0]["provider"] == "polygon"
     refused = view(RequestFactory().get("/ws/replay", {"after": "nonsense"}))
     assert refused.status_code == 422
-    assert b"expected a cursor" in refused.content
+    assert json.loads(refused.content)["error"] == {
+        "code": "invalid_cursor",
+        "message": "after: expected a cursor such as 19aabdd537b-3f2a91.1234, got 'nonsense'",
+        "field": "after",
+    }
 
 
 def test_feed_is_empty_and_not_broken_when_nothing_was_ever_published() -> None:

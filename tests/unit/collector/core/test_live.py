@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.live import boundary_of, split
+from collector.core.live import boundary_of, is_planned, split
 from providers.market.types import MINUTE_US, SECOND_US
 from tests.builders import us
 
@@ -39,3 +39,8 @@ def test_split_puts_each_symbol_into_one_job_that_reaches_back_to_its_slot(waiti
 
 def test_split_lets_stragglers_share_a_job():
     assert split([("A", 9), ("B", 1), ("C", 9), ("D", 1)], most=2) == [(["B", "D"], 1), (["A", "C"], 9)]
+
+
+def test_boundary_is_planned_when_the_mark_is_there_or_a_skewed_clock_ahead_and_not_when_the_clock_was_put_back():
+    marks = {-1: False, 0: True, 2: True, 3: False, 60 * 24: False}
+    assert {n: is_planned(NOON, NOON + n * MINUTE_US, cadence=MINUTE_US) for n in marks} == marks
