@@ -3,12 +3,18 @@
 from providers.simulator.wire.alpaca import AlpacaWire
 from providers.simulator.wire.alpha_vantage import AlphaVantageWire
 from providers.simulator.wire.base import WireFormat
+from providers.simulator.wire.finnhub import FinnhubWire
 from providers.simulator.wire.polygon import PolygonWire
+from providers.simulator.wire.tiingo import TiingoWire
 from providers.simulator.wire.twelve_data import TwelveDataWire
+from providers.simulator.wire.yahoo import YahooWire
 
 WIRE_FORMATS: tuple[WireFormat, ...] = (
     PolygonWire(),
     AlpacaWire(),
     TwelveDataWire(),
     AlphaVantageWire(),
+    YahooWire(),
+    TiingoWire(),
+    FinnhubWire(),
 )
