@@ -23,7 +23,7 @@ def simulator() -> Iterator[SimulatorControl]:
     ("fault", "said"),
     [
         ({"kind": "gremlin"}, "unknown kind 'gremlin', known: timeout, connection_reset, unauthorized"),
-        ({"kind": "mute", "vendor": "acme"}, "unknown vendor 'acme', known: alpaca, polygon"),
+        ({"kind": "mute", "vendor": "acme"}, "unknown vendor 'acme', known: alpaca, alpha_vantage, "),
         ({"kind": "mute", "share": 0}, "share must be above 0 and at most 1"),
         ({"kind": "mute", "count": 0}, "count must be at least 1"),
         ({"kind": "mute", "until": 1, "for_seconds": 1}, "give until or for_seconds"),
@@ -123,7 +123,7 @@ def test_a_path_of_no_vendor_is_404_and_in_the_log(simulator: SimulatorControl) 
 
 def test_an_unknown_vendor_in_the_options_is_refused_by_name() -> None:
     with (
-        pytest.raises(CannotStart, match="unknown vendor 'acme', known: alpaca, polygon"),
+        pytest.raises(CannotStart, match="unknown vendor 'acme', known: alpaca, alpha_vantage, "),
         start_simulator(SimulatorOptions(rates={"acme": 1})),
     ):
         pass

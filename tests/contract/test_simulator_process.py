@@ -63,7 +63,7 @@ def test_it_serves_from_the_helper_and_logs_to_a_file(tmp_path: Path) -> None:
     with start_simulator_process(SimulatorOptions(seed=4), log=tmp_path / "log") as control:
         assert ask_polygon(control.url, "AAPL", DAY, DAY).json()["resultsCount"] == 960
     text = (tmp_path / "log").read_text()
-    assert f"serving synthetic bars at {control.url} as alpaca, polygon" in text
+    assert f"serving synthetic bars at {control.url} as alpaca, alpha_vantage, " in text
     assert "polygon call 1 for AAPL" in text
 
 
@@ -102,7 +102,7 @@ def test_a_taken_port_is_named_and_the_status_is_not_zero() -> None:
         (["--data", "/nowhere", "--port", "0"], 1, "series.csv: cannot be read"),
         (["--port", "0"], 2, "one of the arguments --data --synthetic is required"),
         (["--synthetic", "--rate", "polygon=fast"], 2, "expected a whole number of requests a minute for polygon"),
-        (["--synthetic", "--rate", "acme=1", "--port", "0"], 1, "unknown vendor 'acme', known: alpaca, polygon"),
+        (["--synthetic", "--rate", "acme=1", "--port", "0"], 1, "unknown vendor 'acme', known: alpaca, alpha_vantage, "),
         (["--synthetic", "--universe", "/nowhere", "--port", "0"], 1, "/nowhere: cannot be read"),
     ],
 )
