@@ -293,7 +293,6 @@ def _nothing_or_refused(response: HttpResponse, query: BarQuery, account: Accoun
 def _refused(response: HttpResponse, code: str, said: str, query: BarQuery, account: Account) -> ProviderError:
     """Codes stand for statuses where the status itself says nothing."""
     status = _STATUSES.get(code, response.status) if response.status == 200 else response.status
-    status = 429 if _EDGE.match(response.body) else status
     plain = replace(response, status=status, body=f"{code}: {said}".encode() if code else response.body)
     error = refusal(response=plain, account=account, symbols=query.symbols, forbidden=NotEntitled)
     is_prose = not said.startswith("<")
