@@ -17,6 +17,7 @@ _IN_JSON = re.compile(rf"(?i)(\"{_NAMES}\"\s*:\s*)\"[^\"]*\"")
 _IN_HEADER = re.compile(
     r"(?i)\b(apca-api-(?:key-id|secret-key)|x-api-key|authorization)(['\"]?\s*[:=]\s*['\"]?)(?:(bearer|basic|token)\s+)?[^\s'\",}]+"
 )
+_IN_PROSE = re.compile(r"(?i)\b(api key as)\s+[^\s,;]+")  # how one vendor names a caller's key to him
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}")
 _USERINFO = re.compile(r"(://)[^/\s:@]*:[^/\s@]+@")
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
@@ -29,6 +30,7 @@ def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
             text = text.replace(form, MASK)
     text = _IN_HEADER.sub(lambda m: f"{m[1]}{m[2]}{MASK}", text)
     text = _BEARER.sub(lambda m: f"{m[1]} {MASK}", text)
+    text = _IN_PROSE.sub(lambda m: f"{m[1]} {MASK}", text)
     text = _IN_QUERY.sub(lambda m: f"{m[1]}={MASK}", text)
     text = _IN_JSON.sub(lambda m: f'{m[1]}"{MASK}"', text)
     return _USERINFO.sub(lambda m: f"{m[1]}{MASK}@", text)

@@ -15,6 +15,7 @@ from marketdata_site.observability.redaction import MASK, redact, redact_headers
         "APCA-API-SECRET-KEY: hunter2key",
         "sent with Basic hunter2key",
         "postgres://user:hunter2key@host/db",
+        "We have detected your API key as hunter2key, and our standard API rate limit is 25 requests per day.",
     ],
 )
 def test_redact_finds_a_key_by_where_it_stands_when_its_value_is_not_known(text: str) -> None:

@@ -70,6 +70,20 @@ async def test_parameters_are_encoded_and_a_cursor_goes_back_unchanged(http: Ven
     assert b'"/echo?cursor=a+b%3D%2f==&x=1"' in following.body
 
 
+async def test_secret_parameters_are_sent_and_never_seen(http: VendorHttp, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    secret = {"apikey": "made/up of+cloth"}
+    async with serving(echo=echo) as base:
+        request = HttpRequest(url=f"{base}/echo", params={"a": "1"}, secret_params=secret)
+        assert b'"/echo?a=1&apikey=made%2Fup%20of%2Bcloth"' in (await http.get(request, timeout_s=5)).body
+    nobody = HttpRequest(url=f"http://127.0.0.1:{free_port()}/", secret_params=secret)
+    with pytest.raises(LocalFault) as info:
+        await http.get(nobody, timeout_s=5)
+    ours = [record.getMessage() for record in caplog.records if record.name != "aiohttp.access"]  # not the vendor's own log
+    seen = "".join([*ours, repr(request), repr(nobody), *traceback.format_exception(info.value)])
+    assert "cloth" not in seen
+
+
 async def test_refusal_is_an_answer_too(http: VendorHttp) -> None:
     async def refuse(request: web.Request) -> web.Response:
         return web.Response(status=429, text="too many requests", headers={"Retry-After": "3"})

@@ -179,6 +179,13 @@ def test_label_is_seen_from_the_days_ends_else_taken_from_the_account(
     assert starts(answer(*stamps), **options)[0] == NOON_US + shift * MINUTE
 
 
+@pytest.mark.parametrize("first", ["09:00", "09:30"])
+def test_first_hour_of_the_session_may_begin_at_the_full_hour(first: str) -> None:
+    document = answer("2024-01-02 12:00:00", f"2024-01-02 {first}:00", name="Time Series (60min)")
+    query = replace(QUERY, interval=Interval.H1)
+    assert starts(document, query, bar_label="end", extended_hours="false")[0] == NOON_US
+
+
 @pytest.mark.parametrize(("interval", "code"), [(Interval.M15, "15min"), (Interval.H1, "60min")])
 @pytest.mark.parametrize(("first", "is_end"), [("04:00", False), ("05:00", True)])
 def test_label_of_coarser_bars_is_seen_in_the_first_cell(interval: Interval, code: str, first: str, is_end: bool) -> None:
@@ -286,6 +293,10 @@ def test_csv_is_read_in_eastern_time(stamp: str) -> None:
             {
                 "Information": f"The outputsize=full parameter value is a premium feature for the TIME_SERIES_DAILY endpoint. {PLANS}"
             },
+            NotEntitled,
+        ),
+        (
+            {"Information": "This is a premium endpoint. Our standard API rate limit is 25 requests per day."},
             NotEntitled,
         ),
         ({"Information": "You are not entitled to realtime US data."}, NotEntitled),

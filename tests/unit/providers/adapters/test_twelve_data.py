@@ -117,6 +117,17 @@ def test_rows_are_read_as_utc_in_any_order_and_number_form() -> None:
     assert (batch.open[1], batch.high[1], batch.low[1], batch.close[1], batch.volume[1]) == (1.5, 2, 1, 1.25, 1000)
 
 
+@pytest.mark.parametrize("bad", [{"open": "nan"}, {"low": "-inf"}, {"volume": "inf"}, {"volume": "NaN"}])
+def test_number_that_is_none_is_kept_aside_even_where_all_rows_look_well(bad: dict[str, object]) -> None:
+    batch = parse(SERIES | {"values": [ROW, ROW | bad]}).batch
+    assert (len(batch), len(batch.malformed)) == (1, 1)
+
+
+def test_indices_and_pairs_are_offered_too() -> None:
+    for asset_class in (AssetClass.EQUITY, AssetClass.INDEX, AssetClass.FX, AssetClass.CRYPTO):
+        check_supported(VENDOR, replace(QUERY, asset_class=asset_class), account=ACCOUNT)
+
+
 @pytest.mark.parametrize("volume", [{}, {"volume": None}, {"volume": ""}])
 def test_missing_volume_is_unknown_not_zero(volume: dict[str, object]) -> None:
     row = {key: value for key, value in ROW.items() if key != "volume"} | volume
