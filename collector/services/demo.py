@@ -1,6 +1,7 @@
 """The demo universe: simulated vendors, their policies, a few instruments of every kind."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from importlib import resources
 
 from django.db import transaction
@@ -16,25 +17,45 @@ CREDENTIALS = {
     "alpaca": {"key_id": "ALPACA_API_KEY_ID", "secret_key": "ALPACA_API_SECRET_KEY"},
 }
 CAPABILITIES = (Capability.BARS_1M, Capability.BARS_1D)
+HEAD_START = timedelta(minutes=5)
+"""New series begin this long ago, within what live collection looks back on: the first bars do not wait for a minute to pass."""
+
+_SIMULATOR = re.compile(r"http://127\.0\.0\.1:\d{1,5}/?")
+"""An address as `up` makes it. Any other is an operator's, an empty one is the vendor's own."""
 
 
 def load_demo(*, simulator_url: str, now: datetime) -> LoadCounts:
-    """Make what is missing of the demo. Repeatable: rows that exist stay as the operator left them, but for the vendors' address."""
+    """Make what is missing of the demo. Repeatable: rows that exist stay as the operator left them.
+
+    Two exceptions: a demo provider that asks a simulator follows it to its new address, and nothing is made beside a provider
+    that asks anyone else, because made-up bars must never stand among real ones.
+    """
     with transaction.atomic():
+        _follow(simulator_url)
+        if any(not _SIMULATOR.fullmatch(url) and url != simulator_url for url in _addresses()):
+            return LoadCounts(created=0, updated=0, unchanged=0)
         for name, credentials in CREDENTIALS.items():
-            Provider.objects.update_or_create(
-                name=name,
-                defaults={"base_url": simulator_url},
-                create_defaults={"adapter": name, "base_url": simulator_url, "credentials": credentials},
-            )
+            values = {"adapter": name, "base_url": simulator_url, "credentials": credentials}
+            Provider.objects.get_or_create(name=name, defaults=values)
         for capability in CAPABILITIES:
             RoutingPolicy.objects.get_or_create(capability=capability, tier="", defaults={"providers": list(CREDENTIALS)})
         return _load_missing(now)
+
+
+def _addresses() -> list[str]:
+    return list(Provider.objects.values_list("base_url", flat=True))
+
+
+def _follow(simulator_url: str) -> None:
+    for provider in Provider.objects.filter(name__in=CREDENTIALS):
+        if _SIMULATOR.fullmatch(provider.base_url) and provider.base_url != simulator_url:
+            provider.base_url = simulator_url
+            provider.save(update_fields=["base_url"])
 
 
 def _load_missing(now: datetime) -> LoadCounts:
     data = resources.files("collector.demo").joinpath("instruments.csv").read_bytes()
     lines = parse(text=decode(data), tiers=set(Tier.objects.values_list("code", flat=True)), providers=set(CREDENTIALS))
     held = set(Instrument.objects.filter(symbol__in=[line.symbol for line in lines]).values_list("symbol", "mic"))
-    counts = save_lines(lines=[line for line in lines if (line.symbol, line.mic) not in held], now=now)
+    counts = save_lines(lines=[line for line in lines if (line.symbol, line.mic) not in held], now=now - HEAD_START)
     return LoadCounts(created=counts.created, updated=0, unchanged=len(lines) - counts.created)

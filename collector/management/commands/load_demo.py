@@ -14,7 +14,7 @@ SIMULATOR_URL = "MARKETDATA_SIMULATOR_URL"
 class Command(BaseCommand):
     """See the module."""
 
-    help = f"Make demo providers at the simulated vendors of ${SIMULATOR_URL}, policies and instruments; changes nothing that exists."
+    help = f"Make demo providers at the simulated vendors of ${SIMULATOR_URL}, policies and instruments, unless real vendors are asked."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Load what is missing."""
@@ -22,4 +22,7 @@ class Command(BaseCommand):
         if not url.startswith(("http://", "https://")):
             raise CommandError(f"{SIMULATOR_URL}: expected the address of the simulated vendors, got {url!r}")
         counts = load_demo(simulator_url=url, now=clock.now())
-        self.stdout.write(f"Demo universe: {counts.created} instruments created, {counts.unchanged} were there")
+        if counts.created or counts.unchanged:
+            self.stdout.write(f"Demo universe: {counts.created} instruments created, {counts.unchanged} were there")
+        else:
+            self.stdout.write("Demo universe: not loaded, because a provider asks a real vendor")

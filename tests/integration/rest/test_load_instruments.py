@@ -1,11 +1,13 @@
 """`manage.py load_instruments` and `load_demo`."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from collector.models import Instrument, Series
+from marketdata_site.observability import clock
 from providers.models import Provider, RoutingPolicy
 from tests.integration.rest.rows import at, make_provider
 
@@ -185,7 +187,7 @@ class TestDemo:
         assert set(Series.objects.values_list("tier", flat=True)) == {"T0", "T1", "T2"}
         assert {p.capability for p in RoutingPolicy.objects.all()} == {"bars_1m", "bars_1d"}
 
-    def test_edits_stay_but_for_the_address_when_the_demo_is_loaded_again(self, demo):
+    def test_edits_stay_and_simulated_vendors_are_followed_when_the_demo_is_loaded_again(self, demo):
         demo("http://127.0.0.1:8001")
         rows = Series.objects.count()
         Provider.objects.filter(name="polygon").update(rate_per_minute=5)
@@ -197,6 +199,27 @@ class TestDemo:
         series = Series.objects.get(instrument__symbol="AAPL")
         assert (series.is_active, series.tier_id, Series.objects.count()) == (False, "T2", rows)
         assert all(policy.providers == ["alpaca"] for policy in RoutingPolicy.objects.all())
+
+    @pytest.mark.parametrize(
+        "address", ["", "https://api.polygon.io", "http://127.0.0.1.example.com:80", "https://127.0.0.1:8001"]
+    )
+    def test_real_provider_is_left_alone_and_nothing_is_made_beside_it_when_the_demo_is_loaded(self, demo, address):
+        Provider.objects.create(name="polygon", adapter="polygon", base_url=address, credentials={"api_key": "KEY"})
+        assert "not loaded" in demo("http://127.0.0.1:9001")
+        assert list(Provider.objects.values_list("name", "base_url")) == [("polygon", address)]
+        assert not RoutingPolicy.objects.exists()
+        assert not Instrument.objects.exists()
+
+    def test_provider_stays_real_when_an_operator_took_it_out_of_the_demo(self, demo):
+        demo("http://127.0.0.1:8001")
+        Provider.objects.filter(name="polygon").update(base_url="")
+        demo("http://127.0.0.1:9001")
+        assert dict(Provider.objects.values_list("name", "base_url")) == {"polygon": "", "alpaca": "http://127.0.0.1:9001"}
+
+    def test_series_begin_within_the_live_window_when_the_demo_is_new(self, demo, settings):
+        demo("http://127.0.0.1:8001")
+        for begins in Series.objects.values_list("collect_from", flat=True):
+            assert timedelta(minutes=2) < clock.now() - begins < timedelta(seconds=settings.LIVE_WINDOW_SECONDS)
 
     def test_demo_is_refused_when_no_simulator_is_named(self, demo):
         with pytest.raises(CommandError, match="MARKETDATA_SIMULATOR_URL"):
