@@ -1,6 +1,7 @@
 """Where jobs go. Only validated schemas get in; a message that finds no broker is no loss, the next plan finds the same work."""
 
 import logging
+from datetime import datetime
 
 from celery import current_app
 from kombu.exceptions import OperationalError
@@ -10,8 +11,6 @@ from collector.schemas import BarsFetchJob, Priority
 log = logging.getLogger(__name__)
 
 BACKFILL_QUEUE = "backfill"
-LIVE_EXPIRES_SECONDS = 55
-"""A live job that waited for nearly a minute is stale: the next plan asks for the same slots and newer ones."""
 
 
 def queue_of(job: BarsFetchJob) -> str:
@@ -19,9 +18,9 @@ def queue_of(job: BarsFetchJob) -> str:
     return f"live.{job.tier.lower()}" if job.priority is Priority.LIVE else BACKFILL_QUEUE
 
 
-def enqueue(job: BarsFetchJob) -> bool:
-    """Ring for a job; false when there is no broker to ring at."""
-    expires = LIVE_EXPIRES_SECONDS if job.priority is Priority.LIVE else None
+def enqueue(job: BarsFetchJob, *, now: datetime) -> bool:
+    """Ring for a job; false when there is no broker to ring at. The message expires with the job."""
+    expires = None if job.expires_at is None else max(0.0, (job.expires_at - now).total_seconds())
     try:
         current_app.send_task(
             "collector.tasks.fetch_bars",

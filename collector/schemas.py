@@ -62,6 +62,9 @@ class BarsFetchJob(_ManySymbols, _Window):
     interval: Interval
     hours: Hours = Hours.REGULAR
     adjustment: Adjustment = Adjustment.RAW
+    expires_at: AwareDatetime | None = Field(
+        default=None, description="Not to be run any more then: a newer plan asks for the same."
+    )
 
 
 class QuotesFetchJob(_ManySymbols):

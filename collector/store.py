@@ -6,12 +6,14 @@ serialises writers of a series and session, so `Coverage.held` says exactly whic
 anti-join. A row lock on bars would lock nothing where there is no row yet.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from psycopg.errors import UniqueViolation
 
 from collector import store_sql as sql
 from collector.copying import Column, copy_rows
@@ -22,6 +24,8 @@ from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, spans
 from collector.feed.publisher import publish
 from collector.partitions import ensure_partitions, months_of
 from providers.market.types import BarBatch, Interval, Micros, from_us, to_us
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,12 +83,32 @@ def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
     """
     if batch.interval is not Interval.D1:
         ensure_partitions(months_of(batch.bars.start))
+    try:
+        return _write(_Write(batch), history_before)
+    except IntegrityError as error:
+        if not _is_held_already(error):
+            raise
+        # A bar is held under another session than it would have today: its instrument's calendar was changed since.
+        log.warning("bars are held under sessions of another calendar; comparing row by row", extra={"action": "rekeyed_bars"})
+        return _write(_Write(batch, trusts_coverage=False), history_before)
+
+
+def _write(write: "_Write", history_before: Micros) -> WriteResult:
     with transaction.atomic():
-        result = _Write(batch).run(history_before)
+        result = write.run(history_before)
         if result.feed_batch_id is not None:
             batch_id = result.feed_batch_id
             transaction.on_commit(lambda: publish(batch_ids=[batch_id]), robust=True)  # the write is done, whatever comes
     return result
+
+
+def _is_held_already(error: IntegrityError) -> bool:
+    """Whether a bar's primary key was violated; partitions name theirs after themselves."""
+    violation = error.__cause__
+    if not isinstance(violation, UniqueViolation):
+        return False
+    name = violation.diag.constraint_name or ""
+    return name.startswith(("collector_bar_", "collector_dailybar_")) and name.endswith("_pkey")
 
 
 _DAY_BITS = 20
@@ -99,8 +123,9 @@ def _key(series: npt.NDArray[np.int64], days: npt.NDArray[np.int32]) -> npt.NDAr
 class _Write:
     """The steps of one write, inside its transaction."""
 
-    def __init__(self, batch: WriteBatch) -> None:
+    def __init__(self, batch: WriteBatch, *, trusts_coverage: bool = True) -> None:
         self.batch = batch
+        self.trusts_coverage = trusts_coverage
         self.bars = batch.bars
         self.table = "collector_dailybar" if batch.interval is Interval.D1 else "collector_bar"
         self.row_series = batch.series_ids[batch.bars.symbol_index] if len(batch.bars) else np.empty(0, dtype=np.int64)
@@ -111,7 +136,7 @@ class _Write:
             cursor.execute("SELECT clock_timestamp()")
             self.recorded_at = to_us(cursor.fetchone()[0])
         revs = np.ones(len(self.bars), dtype=np.int64)
-        exists = self._exists(held)
+        exists = self._exists(held) if self.trusts_coverage else self._exists_by_key()
         new = np.flatnonzero(~exists)
         self._insert(new)
         replaced, alternates = self._merge(np.flatnonzero(exists), revs)
@@ -163,6 +188,15 @@ class _Write:
             key = (series << _DAY_BITS) + day + _DAY_OFFSET
             rows = order[np.searchsorted(ordered, key) : np.searchsorted(ordered, key, side="right")]
             exists[rows] = inside(self.bars.start[rows], spans)
+        return exists
+
+    def _exists_by_key(self) -> npt.NDArray[np.bool_]:
+        """The slow way: every row is looked up by its primary key."""
+        exists = np.zeros(len(self.bars), dtype=bool)
+        sql.make_staging()
+        everything = np.arange(len(self.bars))
+        copy_rows("staged_bar", [Column("i", "int4", everything), *self._columns(everything)])
+        exists[sql.existing(self.table)] = True
         return exists
 
     def _insert(self, rows: npt.NDArray[np.int64]) -> None:

@@ -72,7 +72,7 @@ def lock_coverage(keys: Sequence[tuple[int, int, Micros, Micros]]) -> list[tuple
 
 
 def make_staging() -> None:
-    """This connection's staging table; emptied at each commit."""
+    """This connection's staging table, empty; emptied at each commit as well."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL client_min_messages = warning")  # no notice each time that it is there already
         cursor.execute(
@@ -81,6 +81,14 @@ def make_staging() -> None:
                  open float8, high float8, low float8, close float8, volume float8, vwap float8, trade_count bigint
                ) ON COMMIT DELETE ROWS"""
         )
+        cursor.execute("DELETE FROM staged_bar")
+
+
+def existing(table: str) -> list[int]:
+    """`i` of the staged rows whose slot is held."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT s.i FROM staged_bar s JOIN {table} b ON b.series_id = s.series_id AND b.start = s.start")
+        return [i for (i,) in cursor.fetchall()]
 
 
 def differing(table: str, provider_id: int) -> list[tuple[int, int, datetime, int]]:

@@ -49,15 +49,24 @@ def _close_loop(**_: Any) -> None:
 
 @shared_task(name="collector.tasks.fetch_bars")
 def fetch_bars(job: dict[str, Any]) -> None:
-    """Run one `BarsFetchJob`."""
-    collect_bars(BarsFetchJob.model_validate(job), now=now_us(), loop=vendor_loop())
+    """Run one `BarsFetchJob`, unless it is stale: a broker only looks at expiry when a worker takes the message."""
+    checked = BarsFetchJob.model_validate(job)
+    if checked.expires_at is not None and now() >= checked.expires_at:
+        log.warning(
+            "a job of %d symbols is stale since %s", len(checked.symbols), checked.expires_at, extra={"action": "job_stale"}
+        )
+        return
+    collect_bars(checked, now=now_us(), loop=vendor_loop())
 
 
 @shared_task(name="collector.tasks.plan_live")
 def plan_live() -> None:
-    """Enqueue what is due now."""
-    for job in plan(now=now_us()):
-        enqueue(job)
+    """Enqueue what is due now. Without a broker the rest is left to the next plan: each try would wait for seconds."""
+    jobs = plan(now=now_us())
+    for done, job in enumerate(jobs):
+        if not enqueue(job, now=now()):
+            log.warning("%d of %d planned jobs were not enqueued", len(jobs) - done, len(jobs), extra={"action": "plan_cut"})
+            return
 
 
 @shared_task(name="collector.tasks.sweep_feed")

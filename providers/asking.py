@@ -7,6 +7,7 @@ part of an answer would pass for silence about the rest.
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from marketdata_site.observability.clock import now_us
 from marketdata_site.observability.redaction import redact
@@ -127,12 +128,13 @@ async def fetch_bars(
 
 async def _known_pages(asking: _Asking, query: BarQuery) -> tuple[list[BarPage], list[str]]:
     unknown: list[str] = []
-    while True:
+    for rounds in count(1):
         try:
             return await asking.pages(query), unknown
         except UnknownSymbol as refusal:
             rest = tuple(symbol for symbol in query.symbols if symbol not in refusal.symbols)
-            if not rest or rest == query.symbols or len(unknown) >= MAX_UNKNOWN_ROUNDS:
+            if not rest or rest == query.symbols or rounds > MAX_UNKNOWN_ROUNDS:
                 raise
             unknown += [symbol for symbol in query.symbols if symbol in refusal.symbols]
             query = replace(query, symbols=rest)
+    raise AssertionError("count() does not end")

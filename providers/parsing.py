@@ -187,7 +187,7 @@ def micros_of_rfc3339(value: object) -> Micros:
 
 
 def micros_of_times(values: list[datetime]) -> MicrosArray:
-    """Epoch microseconds of aware datetimes; doubles of seconds hold microseconds exactly until the year 2242."""
+    """Epoch microseconds of aware datetimes; doubles of seconds hold microseconds exactly until 2106, where they reach 2**32."""
     seconds = np.array([moment.timestamp() for moment in values], dtype=np.float64)
     return np.rint(seconds * 1_000_000.0).astype(np.int64)
 

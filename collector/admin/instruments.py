@@ -20,6 +20,7 @@ from collector.admin.coverage_browser import CoverageBrowser
 from collector.core.symbols import is_mic, is_symbol
 from collector.models import Instrument, Series, Tier
 from collector.selectors.series import parameters_of
+from collector.services.series import switch
 from providers.admin_tools import KeptByHistory
 
 
@@ -67,6 +68,7 @@ class SeriesInline(TabularInline):  # type: ignore[misc]  # unfold is published 
     model = Series
     extra = 0
     can_delete = False
+    ordering = ("pk",)  # they are saved in this order, in which the write path locks them too
     fields = ("interval", "hours", "adjustment", "tier", "feed_scope", "collect_from", "collect_until", "is_active")
 
 
@@ -143,8 +145,7 @@ class SeriesAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold is
         self._switch(request, queryset, to=False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Series], *, to: bool) -> None:
-        changed = list(queryset.exclude(is_active=to))
-        Series.objects.filter(pk__in=[series.pk for series in changed]).update(is_active=to)
+        changed = switch(ids=list(queryset.values_list("pk", flat=True)), is_active=to)
         for series in changed:
             self.log_change(request, series, json.dumps([{"changed": {"fields": ["is_active"]}}]))
         self.message_user(request, f"{len(changed)} series {'activated' if to else 'deactivated'}.")

@@ -3,11 +3,13 @@
 Never fabricate, never ask for ever, never believe a mute vendor. A slot becomes `empty` only on the word of a complete, undelayed,
 settled answer of a feed that sees all trades the series counts, when nothing makes that answer suspicious:
 
-- `silent_provider`: the provider sent no bar at all in this job for series of which it has never sent one.
+- `unknown_series`: wholly empty about a series of which nothing is known: a wrong vendor symbol looks the same.
+- `unreadable_row`: a row of the series could not be read, so that nobody knows which slot it was for.
 - `many_empty_together`: of at least 20 series that usually trade more than a fifth came back wholly empty. Nothing of it is believed.
-- `mute_answer`: a dense series came back wholly empty, or any series of which at least ten bars were expected.
-- `open_edge`: slots of a dense series after the last bar of the answer. A feed that is stuck looks the same, until a later bar
-  of the same answer brackets them or a day has passed.
+- `mute_answer`: wholly empty, although this provider sent bars of that window before, or the series is dense, or at least ten bars
+  were expected.
+- `open_edge`: slots after the last bar of the answer, of a dense series or where at least ten bars were expected of them. A feed that
+  is stuck looks the same, until a later bar of the same answer brackets them or a day has passed.
 
 What is doubted is believed once another provider, asked for itself, has no bar there either.
 """
@@ -36,27 +38,36 @@ class SeriesAnswer:
     """What one provider's answer said of one series.
 
     `slots`: expected slots in the asked window, ascending; `sent`: which of them had a row, stored or refused. `last_row`: start of the
-    newest row sent, on or off session, None when there was none. `density`: share of slots with bars over the last sessions, None
-    without history. `doubted_by_others`: spans where another provider's absence was not believed alone.
+    newest row sent, on or off session, None when there was none. `asked_until`: end of the newest of `slots`.
+    `density`: share of known slots with bars over the last sessions, None without history. `has_unreadable`: a row named no time.
+    `was_sent_before`: we hold bars of this window from this very provider. `doubted_by_others`: spans where another provider's absence was
+    not believed alone.
     """
 
     series_id: int
     slots: MicrosArray
     sent: npt.NDArray[np.bool_]
     last_row: Micros | None
+    asked_until: Micros
     density: float | None
+    has_unreadable: bool
+    was_sent_before: bool
     doubted_by_others: Spans
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """What to make of one series' absent slots. `why` names the rule. `answered_through` is None when nothing credible was said."""
+    """What to make of one series' absent slots. `why` names the rule. `answered_through` is None when nothing credible was said.
+
+    `is_suspicious`: the answer as a whole is not credible; another provider should be asked at once, settled or not.
+    """
 
     series_id: int
     believed: MicrosArray
     doubted: MicrosArray
     why: str
     answered_through: Micros | None
+    is_suspicious: bool
 
 
 def judge(
@@ -73,7 +84,6 @@ def judge(
     `judged_at`: the earlier of our clock and the vendor's. `settle_after` in µs. `can_prove`: the provider's feed scope is
     consolidated, or the only one that these series accept.
     """
-    spoke = any(answer.last_row is not None for answer in answers)
     together = _many_empty_together(answers)
     return [
         _judge_one(
@@ -81,7 +91,7 @@ def judge(
             step=step,
             settled=answer.slots + step + settle_after <= judged_at,
             trusted_edge=answer.slots + step + EDGE_TRUSTED_AFTER_US <= judged_at,
-            suspicion=_suspicion(answer, spoke=spoke, together=together),
+            suspicion=_suspicion(answer, together=together),
             usable=can_prove and not is_delayed,
             is_delayed=is_delayed,
         )
@@ -90,23 +100,25 @@ def judge(
 
 
 def _many_empty_together(answers: Sequence[SeriesAnswer]) -> bool:
-    usual = [a for a in answers if _expected_bars(a) >= USUAL_BARS]
+    usual = [a for a in answers if a.was_sent_before or _expected_bars(a, len(a.slots)) >= USUAL_BARS]
     empty = sum(1 for a in usual if a.last_row is None)
     return len(usual) >= MIN_SERIES_ASKED and empty > EMPTY_TOGETHER_SHARE * len(usual)
 
 
-def _suspicion(answer: SeriesAnswer, *, spoke: bool, together: bool) -> str:
+def _suspicion(answer: SeriesAnswer, *, together: bool) -> str:
     if together:
         return "many_empty_together"
-    if answer.last_row is None and answer.density is None and not spoke:
-        return "silent_provider"
-    if answer.last_row is None and (_is_dense(answer) or _expected_bars(answer) >= SURELY_SOME_BARS):
+    if answer.has_unreadable:
+        return "unreadable_row"
+    if answer.last_row is not None:
+        return ""
+    if answer.was_sent_before or _is_dense(answer) or _expected_bars(answer, len(answer.slots)) >= SURELY_SOME_BARS:
         return "mute_answer"
-    return ""
+    return "unknown_series" if answer.density is None else ""
 
 
-def _expected_bars(answer: SeriesAnswer) -> float:
-    return (answer.density or 0.0) * len(answer.slots)
+def _expected_bars(answer: SeriesAnswer, slots: float) -> float:
+    return (answer.density or 0.0) * slots
 
 
 def _is_dense(answer: SeriesAnswer) -> bool:
@@ -126,14 +138,14 @@ def _judge_one(
     absent = ~answer.sent
     doubtful = absent & bool(suspicion)
     why = suspicion or "settled"
-    if not suspicion and _is_dense(answer) and answer.last_row is not None:
+    if not suspicion and answer.last_row is not None and _is_open_ended(answer, step):
         edge = absent & (answer.slots > answer.last_row) & ~trusted_edge
         doubtful = doubtful | edge
         why = "open_edge" if (edge & settled).any() else why
     nothing = answer.slots[:0]
     if not usable:
         through = None if is_delayed else _answered_through(answer, doubtful, step)
-        return Verdict(answer.series_id, nothing, nothing, "cannot_prove", through)
+        return Verdict(answer.series_id, nothing, nothing, "cannot_prove", through, bool(suspicion))
     agreed = doubtful & inside(answer.slots, answer.doubted_by_others)
     return Verdict(
         series_id=answer.series_id,
@@ -141,7 +153,14 @@ def _judge_one(
         doubted=answer.slots[settled & doubtful & ~agreed],
         why="second_witness" if (agreed & settled).any() else why,
         answered_through=_answered_through(answer, doubtful & ~agreed, step),
+        is_suspicious=bool(suspicion) and bool((doubtful & ~agreed).any()),
     )
+
+
+def _is_open_ended(answer: SeriesAnswer, step: int) -> bool:
+    """Whether silence from the last bar to the window's end is more than thin trading; slots believed before count as well."""
+    silent = (answer.asked_until - (answer.last_row or 0)) / step - 1
+    return _is_dense(answer) or _expected_bars(answer, silent) >= SURELY_SOME_BARS
 
 
 def _answered_through(answer: SeriesAnswer, doubtful: npt.NDArray[np.bool_], step: int) -> Micros | None:

@@ -12,11 +12,14 @@ from django.db import connection
 from collector.queues import BACKFILL_QUEUE, enqueue
 from collector.replay.planning import Target, jobs, open_windows
 from collector.replay.processes import Worker
+from marketdata_site.observability.clock import now
 
 MAX_ROUNDS = 60
 FRUITLESS_ROUNDS = 4
 """Rounds in a row without a newly covered slot after which what is left is called missing."""
 POLL_SECONDS = 0.2
+STUCK_SECONDS = 360
+"""Longer than any job may ask its providers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,26 @@ class Replay:
     def _enqueue(self, left: Mapping[int, Sequence[object]], *, bracketed: bool) -> None:
         for index, windows in left.items():
             for job in jobs(self.targets[index], windows, bracketed=bracketed):  # type: ignore[arg-type]
-                if not enqueue(job):
+                if not enqueue(job, now=now()):
                     raise RuntimeError("the broker does not take jobs")
 
     def _wait(self, number: int) -> None:
-        """Until the queue is empty and the worker idle. A worker that dies is replaced; its lost job is planned again."""
+        """Until the queue is empty and the worker idle. A worker that dies is replaced; its lost job is planned again.
+
+        One that neither gets on nor answers is ended first.
+        """
+        seen, moved_at = (-1, -1), time.monotonic()
         while True:
             self.worker.ensure_running()
-            self.show(Progress(round=number, bars=self._bars(), rows=self.rows))
-            if not self._broker.llen(BACKFILL_QUEUE) and self.worker.is_idle():
+            bars, waiting = self._bars(), int(self._broker.llen(BACKFILL_QUEUE))
+            self.show(Progress(round=number, bars=bars, rows=self.rows))
+            if not waiting and self.worker.is_idle():
                 return
+            if (bars, waiting) != seen:
+                seen, moved_at = (bars, waiting), time.monotonic()
+            elif time.monotonic() - moved_at > STUCK_SECONDS:
+                self.worker.stop()
+                moved_at = time.monotonic()
             self._pause.wait(POLL_SECONDS)
 
     def _bars(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from django.db import connection
 
 from collector.core.spans import NO_SPANS, Spans, from_multirange, spans_of, to_literal, union
+from collector.models import Bar, DailyBar
 from providers.market.calendar import Calendar
 from providers.market.types import Interval, Micros, from_us
 
@@ -90,3 +91,16 @@ def covered(*, series_ids: Sequence[int], start: Micros, end: Micros) -> dict[in
             },
         )
         return {series_id: from_multirange(spans) for series_id, spans in cursor.fetchall() if spans}
+
+
+def sent_before(
+    *, series_ids: Sequence[int], provider_id: int, interval: Interval, start: Micros, end: Micros
+) -> frozenset[int]:
+    """Those of the series of which bars in `[start, end)` are held from this provider."""
+    if not series_ids:
+        return frozenset()
+    table = DailyBar if interval is Interval.D1 else Bar
+    held = table.objects.filter(
+        series_id__in=list(series_ids), provider_id=provider_id, start__gte=from_us(start), start__lt=from_us(end)
+    )
+    return frozenset(held.values_list("series_id", flat=True).distinct())

@@ -4,6 +4,7 @@ Nothing here decides what is true: that is `collector.core`. Nothing here opens 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,12 +15,13 @@ from collector.core.bars import Checked, Rejection, check
 from collector.core.evidence import SeriesAnswer, Verdict, judge
 from collector.core.spans import inside, spans_of
 from collector.models import Series
-from collector.schemas import BarsFetchJob
-from collector.selectors.evidence import covered, densities, doubted_by_others, doubts
+from collector.schemas import BarsFetchJob, Priority
+from collector.selectors.evidence import covered, densities, doubted_by_others, doubts, sent_before
 from collector.store import AbsentSlots, WriteBatch, WriteResult, write_bars
 from providers.fetching import ProviderAnswer, ask_provider
 from providers.loop import EventLoopThread
 from providers.market.calendar import Calendar, get_calendar
+from providers.market.grid import floor_to_grid
 from providers.market.types import (
     SECOND_US,
     AssetClass,
@@ -35,6 +37,11 @@ from providers.market.types import (
 from providers.selectors import Candidate, ranks, route
 
 log = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = {Priority.LIVE: 40.0, Priority.RECENT: 300.0, Priority.HISTORY: 300.0}
+"""How long one job may ask one provider: a live job must leave the next provider time before the next plan."""
+MOST_CLOCK_SKEW_US = 60 * SECOND_US
+"""A vendor whose `Date` lies further back than this has not answered for the newest slots at all."""
 
 
 @dataclass(slots=True)
@@ -114,12 +121,13 @@ class _Collection:
             # Anew for each provider: a slot that the one before filled is no longer open for this one's silence.
             self.covered = covered(series_ids=self.ids, start=self.start, end=self.end)
             answer = self._ask(candidate, names)
+            _log_failures(answer, self.job)
             settled = self._write(answer, ranking)
             for name in names:
                 if name in settled:
                     del wanted[name]
                 else:
-                    wanted[name] = str(answer.failed.get(name) or f"{candidate.name}'s silence is not credible")
+                    wanted[name] = str(answer.failed.get(name) or f"{candidate.name}'s answer leaves slots open")
             if not wanted:
                 return
         self.outcome.unanswered.update(wanted)
@@ -134,9 +142,15 @@ class _Collection:
             adjustment=candidate.account.adjustment,
         )
         spelling = {name: self._vendor_symbol(self.series[name], candidate) for name in names}
-        answer = self.loop.run(
-            ask_provider(candidate, query=query, vendor_symbols=spelling, http=self.loop.http, asked_at=self.now)
+        question = ask_provider(
+            candidate,
+            query=query,
+            vendor_symbols=spelling,
+            http=self.loop.http,
+            asked_at=self.now,
+            deadline_s=DEADLINE_SECONDS[self.job.priority],
         )
+        answer = self.loop.run(question)
         self.outcome.calls[candidate.name] = self.outcome.calls.get(candidate.name, 0) + answer.calls
         return answer
 
@@ -153,8 +167,7 @@ class _Collection:
         # skewed clock, can't store a running bar as final.
         judged_at = min(answer.asked_at, answer.asked_at if answer.vendor_time is None else answer.vendor_time)
         checked = check(answer.batch, interval=self.interval, asset_class=self.asset_class, closed_before=judged_at)
-        rows = _rows_by_symbol(checked)
-        asked = [self._series_answer(name, answer, rows.get(name, _NO_ROWS), judged_at) for name in sorted(answer.answered)]
+        asked = self._series_answers(answer, checked, judged_at)
         can_prove = self._can_prove(answer.candidate)
         verdicts = judge(
             asked,
@@ -170,21 +183,54 @@ class _Collection:
             history_before=self.now - settings.FEED_HISTORY_AFTER_SECONDS * SECOND_US,
         )
         self.outcome.written.append(result)
-        unsure = {v.series_id for v in verdicts if len(v.doubted)} | {series_id for series_id, _ in self._rejections(checked)}
+        unsure = {v.series_id for v in verdicts if len(v.doubted) or v.is_suspicious}
+        unsure |= {series_id for series_id, _ in self._rejections(checked)}
+        if answer.asked_at - judged_at > MOST_CLOCK_SKEW_US:
+            log.warning("%s's clock is %d s behind ours", answer.candidate.name, (answer.asked_at - judged_at) // SECOND_US)
+            unsure |= {a.series_id for a in asked}
         if answer.is_delayed or not can_prove:  # what it lacks, nobody has answered for
             unsure |= {a.series_id for a in asked if not a.sent.all()}
         return {name for name in answer.answered if self.series[name].pk not in unsure}
 
-    def _series_answer(self, name: str, answer: ProviderAnswer, rows: MicrosArray, judged_at: Micros) -> SeriesAnswer:
-        series = self.series[name]
+    def _series_answers(self, answer: ProviderAnswer, checked: Checked, judged_at: Micros) -> list[SeriesAnswer]:
+        rows = rows_by_symbol(checked, self.interval)
+        unreadable = {r.symbol for r in checked.rejected if r.start is None}
+        provider_id = answer.candidate.provider_id
+        silent = [self.series[name].pk for name in answer.answered if name not in rows]
+        known = sent_before(series_ids=silent, provider_id=provider_id, interval=self.interval, start=self.start, end=self.end)
+        return [
+            self._series_answer(
+                self.series[name],
+                rows.get(name, _NO_ROWS),
+                judged_at,
+                has_unreadable=name in unreadable,
+                was_sent_before=self.series[name].pk in known,
+                provider_id=provider_id,
+            )
+            for name in sorted(answer.answered)
+        ]
+
+    def _series_answer(
+        self,
+        series: Series,
+        rows: MicrosArray,
+        judged_at: Micros,
+        *,
+        has_unreadable: bool,
+        was_sent_before: bool,
+        provider_id: int,
+    ) -> SeriesAnswer:
         slots = self._open_slots(series, judged_at)
         return SeriesAnswer(
             series_id=series.pk,
             slots=slots,
             sent=np.isin(slots, rows),
             last_row=int(rows.max()) if len(rows) else None,
+            asked_until=int(slots[-1]) + self.interval.us if len(slots) else self.start,
             density=self.density.get(series.pk),
-            doubted_by_others=doubted_by_others(self.doubts.get(series.pk, {}), answer.candidate.provider_id),
+            has_unreadable=has_unreadable,
+            was_sent_before=was_sent_before,
+            doubted_by_others=doubted_by_others(self.doubts.get(series.pk, {}), provider_id),
         )
 
     def _open_slots(self, series: Series, judged_at: Micros) -> MicrosArray:
@@ -207,6 +253,12 @@ class _Collection:
                 self.doubts.setdefault(verdict.series_id, {})[provider_id] = spans_of(verdict.doubted, self.interval.us)
 
     def _rejections(self, checked: Checked) -> list[tuple[int, Rejection]]:
+        """Refused rows with their series; those of symbols that nobody asked for have none, and are counted in the log."""
+        strangers = [r for r in checked.rejected if r.symbol not in self.series]
+        if strangers:
+            log.warning(
+                "%d rows of symbols not asked for, e.g. %s: %s", len(strangers), strangers[0].symbol, strangers[0].raw[:200]
+            )
         return [(self.series[r.symbol].pk, r) for r in checked.rejected if r.symbol in self.series]
 
     def _batch(
@@ -260,12 +312,26 @@ def _takes(series: Series, candidate: Candidate) -> bool:
 _NO_ROWS: MicrosArray = np.empty(0, dtype=np.int64)
 
 
-def _rows_by_symbol(checked: Checked) -> dict[str, MicrosArray]:
-    """Starts of all rows that came for each symbol, refused ones too. Checked rows lie ascending by symbol."""
+def rows_by_symbol(checked: Checked, interval: Interval) -> dict[str, MicrosArray]:
+    """Slots that rows came for, by symbol: of refused rows too, off the grid or not. Checked rows lie ascending by symbol."""
     bars = checked.batch
     edges = np.searchsorted(bars.symbol_index, np.arange(len(bars.symbols) + 1))
     rows = {name: bars.start[edges[i] : edges[i + 1]] for i, name in enumerate(bars.symbols)}
     for rejection in checked.rejected:
         if rejection.start is not None:
-            rows[rejection.symbol] = np.append(rows.get(rejection.symbol, _NO_ROWS), rejection.start)
+            slot = floor_to_grid(np.array([rejection.start]), interval)
+            rows[rejection.symbol] = np.append(rows.get(rejection.symbol, _NO_ROWS), slot)
     return {name: starts for name, starts in rows.items() if len(starts)}
+
+
+def _log_failures(answer: ProviderAnswer, job: BarsFetchJob) -> None:
+    """A provider that fails while the next one fills in must not do so unseen."""
+    if not answer.failed:
+        return
+    counts = Counter(error.code for error in answer.failed.values())
+    log.warning(
+        "%s failed %d of %d symbols of a %s job (%s), e.g. %s",
+        answer.candidate.name, len(answer.failed), len(answer.failed) + len(answer.answered), job.tier,
+        ", ".join(f"{code} {count}" for code, count in counts.most_common()), next(iter(answer.failed.values())),
+        extra={"action": "provider_failed"},
+    )  # fmt: skip

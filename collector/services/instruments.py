@@ -9,6 +9,8 @@ from django.db import connection, transaction
 
 from collector.core.instrument_file import InstrumentFileError, InstrumentLine, LineError, decode, parse
 from collector.models import Instrument, Series, Tier
+from providers.market.calendar import get_calendar
+from providers.market.types import Hours
 from providers.models import Provider
 
 DEFAULT_TIER = "T2"
@@ -46,8 +48,9 @@ def load_instruments(*, data: bytes, now: datetime) -> LoadCounts:
 
 
 def save_lines(*, lines: list[InstrumentLine], now: datetime) -> LoadCounts:
-    """Upsert parsed lines inside the caller's transaction. Raises: InstrumentFileError for times against those already stored."""
+    """Upsert parsed lines inside the caller's transaction. Raises: InstrumentFileError for what contradicts rows already stored."""
     instruments, new, changed = _save_instruments(lines)
+    _check_hours(lines, instruments)
     changed |= _save_series(lines, instruments, now=now)
     changed -= new
     return LoadCounts(created=len(new), updated=len(changed), unchanged=len(lines) - len(new) - len(changed))
@@ -73,7 +76,9 @@ def _save_instruments(lines: list[InstrumentLine]) -> tuple[dict[Key, Instrument
 
 def _save_series(lines: list[InstrumentLine], instruments: dict[Key, Instrument], *, now: datetime) -> set[Key]:
     ids = [instruments[line.symbol, line.mic].pk for line in lines]
-    rows = {(s.instrument_id, s.interval, s.hours, s.adjustment): s for s in Series.objects.filter(instrument__in=ids)}
+    # In the order of ids, as the write path locks them: an update alone locks in whatever order it finds them.
+    held = Series.objects.filter(instrument__in=ids).order_by("pk").select_for_update(no_key=True)
+    rows = {(s.instrument_id, s.interval, s.hours, s.adjustment): s for s in held}
     new, changed = [], []
     for line, interval, hours in ((it, interval, hours) for it in lines for interval in it.intervals for hours in it.hours):
         instrument = instruments[line.symbol, line.mic]
@@ -89,6 +94,24 @@ def _save_series(lines: list[InstrumentLine], instruments: dict[Key, Instrument]
     Series.objects.bulk_create([row for _, row in new], batch_size=_ROWS_A_STATEMENT)
     Series.objects.bulk_update([row for _, row in changed], _SERIES_FIELDS, batch_size=_ROWS_A_STATEMENT)
     return {(line.symbol, line.mic) for line, _ in [*new, *changed]}
+
+
+def _check_hours(lines: list[InstrumentLine], instruments: dict[Key, Instrument]) -> None:
+    """A line's calendar must have the hours of series that are there already. Raises: InstrumentFileError."""
+    ids = [row.pk for row in instruments.values()]
+    held: dict[int, set[str]] = {}
+    for pk, hours in Series.objects.filter(instrument__in=ids).order_by().values_list("instrument", "hours").distinct():
+        held.setdefault(pk, set()).add(hours)
+    errors = []
+    for line in lines:
+        row = instruments[line.symbol, line.mic]
+        for hours in sorted(held.get(row.pk, ())):
+            try:
+                get_calendar(row.calendar, Hours(hours))
+            except ValueError as error:
+                errors.append(LineError(line.line, f"calendar: {line.symbol} has a series of {hours} hours: {error}"))
+    if errors:
+        raise InstrumentFileError(errors)
 
 
 def _assign(row: Instrument | Series, values: dict[str, Any]) -> bool:

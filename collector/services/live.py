@@ -1,5 +1,6 @@
 """What is due now: one plan a tier and boundary in the whole fleet, however many beats fire."""
 
+import logging
 from collections.abc import Iterable
 from itertools import groupby
 
@@ -13,6 +14,8 @@ from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
 from providers.market.calendar import Calendar, get_calendar
 from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
 from providers.selectors import route
+
+log = logging.getLogger(__name__)
 
 _LOCK = 0x6D64_706C_616E  # "mdplan"
 
@@ -37,16 +40,17 @@ def plan(*, now: Micros) -> list[BarsFetchJob]:
             if tier.planned_through is not None and is_planned(boundary, to_us(tier.planned_through), cadence=cadence):
                 continue
             Tier.objects.filter(pk=tier.pk).update(planned_through=from_us(boundary))
-            jobs.extend(_tier_jobs(tier.code, boundary))
+            jobs.extend(_tier_jobs(tier, boundary))
     return jobs
 
 
-def _tier_jobs(tier: str, boundary: Micros) -> Iterable[BarsFetchJob]:
+def _tier_jobs(tier: Tier, boundary: Micros) -> Iterable[BarsFetchJob]:
     due = sorted(_due(tier, boundary))
+    next_plan = boundary + (tier.cadence_seconds + tier.lateness_seconds) * SECOND_US
     for (_, mic, interval, hours, adjustment), members in groupby(due, key=lambda row: row[0]):
         for symbols, start in split([(symbol, start) for _, symbol, start in members], most=MAX_SYMBOLS):
             yield BarsFetchJob(
-                tier=tier,
+                tier=tier.code,
                 priority=Priority.LIVE,
                 symbols=symbols,
                 mic=mic,
@@ -55,6 +59,7 @@ def _tier_jobs(tier: str, boundary: Micros) -> Iterable[BarsFetchJob]:
                 adjustment=Adjustment(adjustment),
                 start=from_us(start),
                 end=from_us(boundary),
+                expires_at=from_us(next_plan),
             )
 
 
@@ -63,20 +68,27 @@ def _overlap(interval: Interval, tier: str) -> Micros:
     return max((c.overlap for c in route(capability=Capability.of_bars(interval), tier=tier)), default=0)
 
 
-def _due(tier: str, boundary: Micros) -> Iterable[_Due]:
-    """Series of a tier with a closed, uncovered slot in the live window, and from which slot on each is to be read."""
+def _due(tier: Tier, boundary: Micros) -> Iterable[_Due]:
+    """Series of a tier with a closed, uncovered slot in the live window, and from which slot on each is to be read.
+
+    A calendar that can't be had (a name gone from the library, hours that it lacks) costs its own series only.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT DISTINCT i.calendar, s.interval, s.hours FROM collector_series s
                JOIN collector_instrument i ON i.id = s.instrument_id WHERE s.tier_id = %s AND s.is_active""",
-            [tier],
+            [tier.code],
         )
-        for calendar, interval, hours in cursor.fetchall():
+        rows = cursor.fetchall()
+    for calendar, interval, hours in rows:
+        try:
             yield from _due_of_calendar(tier, calendar, Interval(interval), Hours(hours), boundary)
+        except ValueError as error:
+            log.error("no plan for %s series on %s: %s", tier.code, calendar, error, extra={"action": "calendar_unusable"})
 
 
-def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours, boundary: Micros) -> Iterable[_Due]:
-    window = max(settings.LIVE_WINDOW_SECONDS * SECOND_US, 2 * interval.us)
+def _due_of_calendar(tier: Tier, calendar: str, interval: Interval, hours: Hours, boundary: Micros) -> Iterable[_Due]:
+    window = max(settings.LIVE_WINDOW_SECONDS * SECOND_US, 2 * interval.us, 2 * tier.cadence_seconds * SECOND_US)
     venue = get_calendar(calendar, hours)
     slots = venue.slots(interval, boundary - window, boundary - interval.us + 1)
     if not len(slots):
@@ -103,14 +115,14 @@ def _due_of_calendar(tier: str, calendar: str, interval: Interval, hours: Hours,
                 "last": from_us(boundary + 2 * 86_400 * SECOND_US).date(),
                 "step": f"{interval.us} us",
                 "rest": f"{interval.us - 1} us",
-                "tier": tier,
+                "tier": tier.code,
                 "calendar": calendar,
                 "interval": interval.value,
                 "hours": hours.value,
             },
         )
         rows = cursor.fetchall()
-    overlap, starts = _overlap(interval, tier), {}
+    overlap, starts = _overlap(interval, tier.code), {}
     for mic, adjustment, symbol, first, low in rows:
         if (first, low) not in starts:
             starts[first, low] = _read_from(venue, interval, round(first * SECOND_US), round(low * SECOND_US), overlap)

@@ -44,7 +44,7 @@ def test_mute_vendor_is_not_believed_about_new_series_and_all_is_filled_when_it_
         start = f"2025-10-08 {13 if minute < 10 else 14}:{(minute - 10) % 60:02d}"
         world.collect(*symbols, start=start, end=f"2025-10-08 14:{minute:02d}")
     assert believed_nothing(many)
-    assert whys() == {("silent_provider", False)}
+    assert whys() == {("unknown_series", False)}
     world.control.clear_faults(number)
     world.set_clock("2025-10-08 14:31:00")
     world.collect(*symbols, start="2025-10-08 13:30", end="2025-10-08 14:30")
@@ -117,7 +117,7 @@ def test_stuck_vendor_alone_covers_nothing_and_moves_no_answered_through(world):
     world.collect("AAPL", start="2025-10-08 13:30", end="2025-10-08 14:00")
     world.control.set_fault("delayed", vendor="polygon", seconds=1_500)
     outcome = world.collect("AAPL", start="2025-10-08 13:55", end="2025-10-08 14:20")
-    assert "not credible" in outcome.unanswered["AAPL"]
+    assert "leaves slots open" in outcome.unanswered["AAPL"]
     assert coverage(series) == ([[OPEN, us("2025-10-08 14:05")]], [])
     series.refresh_from_db()
     assert series.answered_through.isoformat() == "2025-10-08T14:05:00+00:00"

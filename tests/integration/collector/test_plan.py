@@ -209,13 +209,27 @@ def test_plan_asks_for_yesterdays_daily_bar_behind_midnight():
 
 def test_plan_that_fails_is_made_again(monkeypatch):
     make_series()
-    monkeypatch.setattr("collector.services.live.get_calendar", _fail)
-    with pytest.raises(ValueError, match="no such calendar"):
+    monkeypatch.setattr("collector.services.live.split", _fail)
+    with pytest.raises(RuntimeError, match="in the middle"):
         at(NOON)
     monkeypatch.undo()
     assert not connection.in_atomic_block
     assert len(at(NOON)) == 1
 
 
-def _fail(*_):
-    raise ValueError("no such calendar")
+def _fail(*_, **__):
+    raise RuntimeError("in the middle of a plan")
+
+
+def test_calendar_that_cannot_be_had_costs_its_own_series_only(caplog):
+    make_series("LOST", calendar="XLON", hours="extended")
+    make_series("AAPL")
+    (job,) = at(NOON)
+    assert job.symbols == ["AAPL"]
+    assert "no plan for T0 series on XLON" in caplog.text
+
+
+def test_job_expires_when_the_next_plan_is_made():
+    make_series()
+    (job,) = at(NOON)
+    assert to_us(job.expires_at) == window(job)[1] + 62_000_000

@@ -1,7 +1,11 @@
 """Which commands start servers, and how the broker's URL follows from Valkey's."""
 
+import os
+from pathlib import Path
+
 import pytest
 
+from marketdata_site import embedded, environment
 from marketdata_site.environment import broker_url, needs_servers
 
 
@@ -39,3 +43,22 @@ def test_command_needs_servers_when_it_touches_rows(line: str, expected: bool) -
 )
 def test_broker_gets_the_next_database_of_the_same_server(valkey: str, broker: str) -> None:
     assert broker_url(valkey) == broker
+
+
+@pytest.mark.parametrize("named", [None, "postgresql://market@db.internal/market"])
+def test_database_counts_as_ours_only_when_nobody_named_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str | None
+) -> None:
+    class Pair:
+        def environment(self) -> dict[str, str]:
+            return {"DATABASE_URL": "postgresql:///app?host=/ours", "REDIS_URL": "redis://ours"}
+
+    def ensure(home: Path, **wanted: bool) -> Pair:
+        return Pair()
+
+    monkeypatch.setattr(environment, "filled_in", set())
+    monkeypatch.setattr(embedded, "ensure", ensure)
+    monkeypatch.setattr(environment, "_end_orderly_on_sigterm", lambda: None)
+    monkeypatch.setattr(os, "environ", {"MARKETDATA_HOME": str(tmp_path), **({"DATABASE_URL": named} if named else {})})
+    environment.prepare()
+    assert ("DATABASE_URL" in environment.filled_in) is (named is None)

@@ -22,6 +22,18 @@ def test_caller_is_refused_when_elsewhere(host):
     assert not auth.is_allowed(client_host=host, authorization=None, is_staff=False)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_caller_on_this_machine_needs_the_secret_when_loopback_is_not_trusted(settings, host):
+    settings.TRUST_LOOPBACK = False
+    assert not auth.is_allowed(client_host=host, authorization=None, is_staff=False)
+    assert auth.is_allowed(client_host=host, authorization="Bearer open-sesame-é", is_staff=False)
+
+
+def test_request_from_this_machine_is_refused_when_loopback_is_not_trusted(rf, settings):
+    settings.TRUST_LOOPBACK = False
+    assert not auth.request_is_allowed(rf.get("/bars"))
+
+
 def test_caller_is_allowed_when_staff():
     assert auth.is_allowed(client_host="10.0.0.1", authorization=None, is_staff=True)
 

@@ -18,7 +18,9 @@ SLOTS = np.array(minutes(OPEN, COUNT), dtype=np.int64)
 DENSE, SPARSE = 1.0, 0.4
 
 
-def answer(sent="", *, density=DENSE, series_id=1, doubted=NO_SPANS, last_row="sent", slots=SLOTS):
+def answer(
+    sent="", *, density=DENSE, series_id=1, doubted=NO_SPANS, last_row="sent", slots=SLOTS, unreadable=False, sent_before=False
+):
     """`sent`: one character a slot, `x` where a row came."""
     came = np.array([c == "x" for c in sent.ljust(len(slots), ".")], dtype=bool)
     newest = int(slots[came].max()) if came.any() else None
@@ -27,7 +29,10 @@ def answer(sent="", *, density=DENSE, series_id=1, doubted=NO_SPANS, last_row="s
         slots=slots,
         sent=came,
         last_row=newest if last_row == "sent" else last_row,
+        asked_until=int(slots[-1]) + MINUTE_US if len(slots) else OPEN,
         density=density,
+        has_unreadable=unreadable,
+        was_sent_before=sent_before,
         doubted_by_others=doubted,
     )
 
@@ -95,13 +100,33 @@ def test_open_edge_of_a_sparse_series_is_believed():
     assert positions(verdict(answer("xx...", density=SPARSE)).believed) == [2, 3, 4]
 
 
-def test_silent_provider_is_not_believed_about_series_without_history():
-    said = verdict(answer(density=None), answer(density=None, series_id=2))
-    assert (len(said.believed), len(said.doubted), said.why) == (0, COUNT, "silent_provider")
+def test_open_edge_of_a_thin_series_is_doubted_when_many_bars_were_expected_since_its_last_one():
+    later, few, many = OPEN + DAY_US // 2, minutes(OPEN, 20), minutes(OPEN, 40)
+    for slots, why in ((few, "settled"), (many, "open_edge")):
+        said = verdict(answer("xxx", density=SPARSE, slots=np.array(slots, dtype=np.int64)), judged_at=later)
+        assert said.why == why
 
 
-def test_provider_that_spoke_of_another_series_is_believed_about_one_without_history():
-    assert len(verdict(answer(density=None), answer("xx", density=None, series_id=2)).believed) == COUNT
+def test_empty_answer_is_not_believed_about_series_of_which_nothing_is_known():
+    said = verdict(answer(density=None), answer("xx", series_id=2))
+    assert (len(said.believed), len(said.doubted), said.why) == (0, COUNT, "unknown_series")
+
+
+@pytest.mark.parametrize("density", [0.01, 0.3, 0.94])
+def test_empty_answer_is_not_believed_when_the_provider_sent_bars_of_that_window_before(density):
+    said = verdict(answer(density=density, sent_before=True))
+    assert (len(said.believed), len(said.doubted), said.why) == (0, COUNT, "mute_answer")
+
+
+def test_nothing_is_believed_of_a_series_when_one_of_its_rows_could_not_be_read():
+    said = verdict(answer("xx.xx", density=SPARSE, unreadable=True))
+    assert (len(said.believed), positions(said.doubted), said.why) == (0, [2], "unreadable_row")
+
+
+def test_answer_is_suspicious_before_its_slots_are_settled():
+    said = verdict(answer(), judged_at=OPEN + MINUTE_US)
+    assert (len(said.doubted), said.is_suspicious) == (0, True)
+    assert not verdict(answer("xxx..")).is_suspicious
 
 
 def crowd(empty: int, of: int = MIN_SERIES_ASKED, **how):
@@ -182,6 +207,6 @@ def test_every_verdict_is_about_settled_absent_slots_and_never_both_ways(answers
         assert believed | doubted <= set(one.slots[~one.sent].tolist())
         assert all(slot + MINUTE_US + SETTLE <= judged_at for slot in believed | doubted)
         assert not believed or (can_prove and not is_delayed)
-        if its.why in {"mute_answer", "silent_provider", "many_empty_together", "second_witness"} and one.last_row is None:
+        if its.why in {"mute_answer", "unknown_series", "many_empty_together", "second_witness"} and one.last_row is None:
             assert inside(its.believed, one.doubted_by_others).all()
         assert its.answered_through is None or its.answered_through - MINUTE_US in one.slots
