@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from benchmarks.rows import row
 from collector.copying import Column, copy_rows
+from collector.core.messages import SeriesLabel
 from collector.models import Bar, Instrument, Series
 from collector.partitions import ensure_partitions, months_of
 from collector.store import WriteBatch, write_bars
@@ -85,6 +86,7 @@ class _Batches:
         batch = WriteBatch(
             interval=Interval.M1, provider_id=self.provider.pk, provider="bench", feed_scope="consolidated", settle_after=90 * SECOND_US,
             ranks={self.provider.pk: 0}, asked_at=ASKED, received_at=ASKED, series_ids=np.array([self.series.pk]),
+            labels=[SeriesLabel("BENCH", "XXXX", "regular", "raw")],
             session_days=self.calendar.session_days(bars.start, Interval.M1), bars=bars,
         )  # fmt: skip
         write_bars(batch, history_before=ASKED if is_history else START)

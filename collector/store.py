@@ -18,7 +18,7 @@ from psycopg.errors import UniqueViolation
 from collector import store_sql as sql
 from collector.copying import Column, copy_rows
 from collector.core.bars import Rejection
-from collector.core.messages import bar_messages, encode, history_message
+from collector.core.messages import SeriesLabel, bar_messages, encode, history_message
 from collector.core.precedence import Claim, replaces
 from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, spans_of
 from collector.feed.publisher import publish
@@ -43,7 +43,7 @@ class AbsentSlots:
 class WriteBatch:
     """What one provider answered, checked and judged, ready to be written.
 
-    `series_ids[k]` is the series of `bars.symbols[k]` (our symbols). `bars` has one row a slot, ascending by (symbol, start).
+    `series_ids[k]` and `labels[k]` are the series of `bars.symbols[k]` (our symbols). `bars` has one row a slot, ascending by (symbol, start).
     `session_days[i]`: coverage key of row i in days since 1970. `ranks`: provider id → place in the policy.
     """
 
@@ -56,6 +56,7 @@ class WriteBatch:
     asked_at: Micros
     received_at: Micros
     series_ids: npt.NDArray[np.int64]
+    labels: Sequence[SeriesLabel]
     session_days: npt.NDArray[np.int32]
     bars: BarBatch
     rejected: Sequence[tuple[int, Rejection]] = ()
@@ -283,19 +284,23 @@ class _Write:
         fresh = rows[~is_history]
         messages = self._history_messages(rows[is_history])
         messages += bar_messages(
-            self.bars.where(fresh), interval=self.batch.interval.value, provider=self.batch.provider, revs=revs[~is_history]
+            self.bars.where(fresh),
+            labels=self.batch.labels,
+            interval=self.batch.interval.value,
+            provider=self.batch.provider,
+            revs=revs[~is_history],
         )
         return sql.add_feed_batch(from_us(self.recorded_at), len(messages), encode(messages))
 
     def _history_messages(self, rows: npt.NDArray[np.int64]) -> list[object]:
         notices: list[object] = []
         step = self.batch.interval.us
-        for symbol in np.unique(self.bars.symbol_index[rows]):
-            starts = self.bars.start[rows[self.bars.symbol_index[rows] == symbol]]
+        for place in np.unique(self.bars.symbol_index[rows]):
+            starts = self.bars.start[rows[self.bars.symbol_index[rows] == place]]
             span = np.array([[starts.min(), starts.max() + step]])
             notices.append(
                 history_message(
-                    symbol=self.bars.symbols[int(symbol)], interval=self.batch.interval.value, span=span, rows=len(starts)
+                    label=self.batch.labels[int(place)], interval=self.batch.interval.value, span=span, rows=len(starts)
                 )
             )
         return notices

@@ -30,7 +30,10 @@ def bar(symbol: str = "AAPL", number: int = 0, *, interval: str = "1m", rev: int
     return {
         "type": "bar",
         "symbol": symbol,
+        "mic": "XNAS",
         "interval": interval,
+        "hours": "regular",
+        "adjustment": "raw",
         "start": start,
         "open": 1.5,
         "high": 2.0,
@@ -42,6 +45,11 @@ def bar(symbol: str = "AAPL", number: int = 0, *, interval: str = "1m", rev: int
         "provider": "polygon",
         "rev": rev,
     }
+
+
+def key_of(message: Json) -> tuple[str, ...]:
+    """What docs/feed.md tells clients to drop repeats by."""
+    return tuple(str(message[name]) for name in ("symbol", "mic", "interval", "hours", "adjustment", "start", "rev"))
 
 
 def add_batch(messages: Sequence[Json], *, age_s: float = 0) -> int:
@@ -77,7 +85,7 @@ def connections_end_with_their_work() -> Iterator[None]:
 
 @dataclass
 class Ledger:
-    """What a client following docs/feed.md does: one equality a frame, and messages by (symbol, interval, start, rev)."""
+    """What a client following docs/feed.md does: one equality a frame, and messages by their repeat key."""
 
     epoch: str = ""
     seq: int = 0
@@ -101,7 +109,7 @@ class Ledger:
             self.numbers += numbers
             self.seq, self.at = frame["to"], frame["at"]
             for message in frame["messages"]:
-                self.seen[message["symbol"], message["interval"], message["start"], str(message["rev"])] += 1
+                self.seen[key_of(message)] += 1
 
     @property
     def since(self) -> Json:

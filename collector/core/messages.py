@@ -1,5 +1,7 @@
 """What a write tells the feed, as JSON. Pure; `docs/feed.md` specifies the fields."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import msgspec
@@ -11,15 +13,31 @@ from providers.market.types import BarBatch, from_us
 _ENCODER = msgspec.json.Encoder()
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesLabel:
+    """What, with the interval, tells a series from every other one."""
+
+    symbol: str
+    mic: str
+    hours: str
+    adjustment: str
+
+
 def iso(micros: int) -> str:
     """RFC 3339 with `Z`, whole seconds unless there are fractions."""
     return from_us(micros).isoformat().replace("+00:00", "Z")
 
 
 def bar_messages(
-    bars: BarBatch, *, interval: str, provider: str, revs: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    bars: BarBatch,
+    *,
+    labels: Sequence[SeriesLabel],
+    interval: str,
+    provider: str,
+    revs: "np.ndarray[tuple[int], np.dtype[np.int64]]",
 ) -> list[object]:
-    """One message a row, in row order; `bars.symbols` are ours."""
+    """One message a row, in row order; `labels[k]` is the series of `bars.symbols[k]`."""
+    series = [{"type": "bar", **_of_series(label, interval)} for label in labels]
     columns = zip(
         bars.symbol_index.tolist(),
         np.datetime_as_string(bars.start.astype("datetime64[us]"), unit="s", timezone="UTC").tolist(),
@@ -35,9 +53,7 @@ def bar_messages(
     )
     return [
         {
-            "type": "bar",
-            "symbol": bars.symbols[symbol],
-            "interval": interval,
+            **series[place],
             "start": start,
             "open": open_,
             "high": high,
@@ -49,22 +65,32 @@ def bar_messages(
             "provider": provider,
             "rev": rev,
         }
-        for symbol, start, open_, high, low, close, volume, vwap, count, rev in columns
+        for place, start, open_, high, low, close, volume, vwap, count, rev in columns
     ]
 
 
-def history_message(*, symbol: str, interval: str, span: Spans, rows: int) -> dict[str, object]:
-    """Notice of bars older than a day: their outer span and where to read them."""
+def history_message(*, label: SeriesLabel, interval: str, span: Spans, rows: int) -> dict[str, object]:
+    """Notice of a series' bars older than a day: their outer span and where to read them."""
     start, end = iso(int(span[0, 0])), iso(int(span[-1, 1]))
-    query = urlencode({"symbol": symbol, "interval": interval, "source": "native", "start": start, "end": end})
+    series = _of_series(label, interval)
+    query = urlencode({**series, "source": "native", "start": start, "end": end})
     return {
         "type": "history",
-        "symbol": symbol,
-        "interval": interval,
+        **series,
         "start": start,
         "end": end,
         "rows": rows,
         "fill_url": f"/bars?{query}",
+    }
+
+
+def _of_series(label: SeriesLabel, interval: str) -> dict[str, str]:
+    return {
+        "symbol": label.symbol,
+        "mic": label.mic,
+        "interval": interval,
+        "hours": label.hours,
+        "adjustment": label.adjustment,
     }
 
 

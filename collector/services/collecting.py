@@ -13,6 +13,7 @@ from django.conf import settings
 
 from collector.core.bars import Checked, Rejection, check
 from collector.core.evidence import SeriesAnswer, Verdict, judge
+from collector.core.messages import SeriesLabel
 from collector.core.spans import inside, spans_of
 from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
@@ -276,6 +277,7 @@ class _Collection:
             asked_at=answer.asked_at,
             received_at=answer.received_at,
             series_ids=np.array([one.pk for one in series], dtype=np.int64),
+            labels=[SeriesLabel(one.instrument.symbol, one.instrument.mic, one.hours, one.adjustment) for one in series],
             session_days=self.calendar.session_days(bars.start, self.interval),
             bars=replace(bars, symbols=tuple(one.instrument.symbol for one in series)),
             rejected=self._rejections(checked),

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from collector.feed.publisher import publish
 from tests.acceptance.feed.conftest import Web
-from tests.feed_support import PATIENCE_SECONDS, Ledger, add_batch, bar, valkey
+from tests.feed_support import PATIENCE_SECONDS, Ledger, add_batch, bar, key_of, valkey
 
 Webs = Callable[[], Web]
 
@@ -72,7 +72,7 @@ async def read(socket: ClientConnection, ledger: Ledger, *, until: int) -> None:
 
 def assert_complete(ledger: Ledger, symbol: str, count: int, *, first: int = 0) -> None:
     """Every bar of the symbol once, and nothing else."""
-    expected = {(symbol, "1m", bar(symbol, number)["start"], "1") for number in range(first, count)}
+    expected = {key_of(bar(symbol, number)) for number in range(first, count)}
     assert set(ledger.seen) == expected
     assert set(ledger.seen.values()) <= {1}
 
@@ -123,7 +123,7 @@ def test_client_moves_between_two_web_processes_and_valkey_is_flushed_and_nothin
         asyncio.run(follow())
     asyncio.run(read_the_rest())
     # A batch whose stamp was under way at a flush may come again, never twice in one epoch.
-    assert set(ledger.seen) == {("MSFT", "1m", bar("MSFT", number)["start"], "1") for number in range(publisher.count)}
+    assert set(ledger.seen) == {key_of(bar("MSFT", number)) for number in range(publisher.count)}
     assert max(ledger.seen.values()) <= 2
 
 

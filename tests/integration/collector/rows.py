@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from collector.core.messages import SeriesLabel
 from collector.models import Instrument, Series, Tier
 from collector.store import AbsentSlots, WriteBatch
 from providers.market.calendar import get_calendar
@@ -70,6 +71,9 @@ def make_write(
         asked_at=asked_at,
         received_at=asked_at + SECOND_US,
         series_ids=np.array([one.pk for one in by_symbol.values()], dtype=np.int64),
+        labels=[
+            SeriesLabel(one.instrument.symbol, one.instrument.mic, one.hours, one.adjustment) for one in by_symbol.values()
+        ],
         session_days=calendar.session_days(bars.start, interval),
         bars=bars,
         absent=absent,

@@ -101,7 +101,7 @@ async def test_later_subscribe_begins_at_the_present_position_and_ranges_go_on_j
     await put(range(6, 8), "AAPL")
     await put(range(8, 10), "MSFT")
     await wire.follow(ledger, until=8)
-    assert sorted(key[2][-4:-1] for key in ledger.seen if key[0] == "AAPL") == [":00"] * 4
+    assert sorted(key[5][-4:-1] for key in ledger.seen if key[0] == "AAPL") == [":00"] * 4
 
 
 async def test_errors_name_what_was_expected_and_the_connection_lives_on(hubs: Hubs) -> None:

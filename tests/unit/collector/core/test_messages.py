@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.messages import bar_messages, encode, history_message, iso
+from collector.core.messages import SeriesLabel, bar_messages, encode, history_message, iso
 from tests.builders import NAN, batch_of, row, us
 
 OPEN = us("2025-10-08 13:30")
@@ -17,7 +17,9 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 def said(rows, revs=None):
     ones = np.ones(len(rows), dtype=np.int64) if revs is None else np.array(revs)
-    return json.loads(encode(bar_messages(batch_of(rows), interval="1m", provider="polygon", revs=ones)))
+    bars = batch_of(rows)
+    labels = [SeriesLabel(symbol, "XNYS", "regular", "raw") for symbol in bars.symbols]
+    return json.loads(encode(bar_messages(bars, labels=labels, interval="1m", provider="polygon", revs=ones)))
 
 
 def test_bar_message_names_every_field_of_the_row():
@@ -25,7 +27,10 @@ def test_bar_message_names_every_field_of_the_row():
         {
             "type": "bar",
             "symbol": "BRK.B",
+            "mic": "XNYS",
             "interval": "1m",
+            "hours": "regular",
+            "adjustment": "raw",
             "start": "2025-10-08T13:30:00Z",
             "open": 10.0,
             "high": 10.5,
@@ -46,6 +51,18 @@ def test_bar_message_says_null_where_a_value_is_unknown_and_zero_where_it_is_zer
     assert (zero["volume"], zero["vwap"], zero["trade_count"]) == (0.0, 0.0, 0)
 
 
+def test_bars_of_two_venues_hours_or_adjustments_of_one_symbol_are_told_apart():
+    labels = [
+        SeriesLabel("TWIN", "XNAS", "regular", "raw"),
+        SeriesLabel("TWIN", "XLON", "regular", "raw"),
+        SeriesLabel("TWIN", "XNAS", "extended", "raw"),
+        SeriesLabel("TWIN", "XNAS", "regular", "split"),
+    ]
+    bars = batch_of([row(OPEN, symbol=str(place)) for place in range(4)])
+    told = json.loads(encode(bar_messages(bars, labels=labels, interval="1m", provider="polygon", revs=np.ones(4, dtype=int))))
+    assert [SeriesLabel(m["symbol"], m["mic"], m["hours"], m["adjustment"]) for m in told] == labels
+
+
 def test_bar_messages_keep_the_order_of_the_rows_and_their_symbols():
     rows = [row(OPEN, symbol="B"), row(OPEN, symbol="A"), row(OPEN + 60_000_000, symbol="B")]
     assert [m["symbol"] for m in said(rows)] == ["B", "A", "B"]
@@ -58,13 +75,18 @@ def test_bar_message_carries_prices_to_the_last_bit(price):
 
 
 def test_history_message_leads_to_the_rows_it_speaks_of():
-    notice = history_message(symbol="BTC/USD&x=1", interval="1m", span=np.array([[OPEN, OPEN + 60_000_000]]), rows=1)
+    label = SeriesLabel("BTC/USD&x=1", "XXXX", "extended", "split")
+    notice = history_message(label=label, interval="1m", span=np.array([[OPEN, OPEN + 60_000_000]]), rows=1)
+    assert (notice["mic"], notice["hours"], notice["adjustment"]) == ("XXXX", "extended", "split")
     assert (notice["start"], notice["end"], notice["rows"]) == ("2025-10-08T13:30:00Z", "2025-10-08T13:31:00Z", 1)
     address = urlsplit(str(notice["fill_url"]))
     assert address.path == "/bars"
     assert parse_qs(address.query) == {
         "symbol": ["BTC/USD&x=1"],
+        "mic": ["XXXX"],
         "interval": ["1m"],
+        "hours": ["extended"],
+        "adjustment": ["split"],
         "source": ["native"],
         "start": ["2025-10-08T13:30:00Z"],
         "end": ["2025-10-08T13:31:00Z"],
