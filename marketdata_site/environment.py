@@ -37,6 +37,9 @@ WITHOUT_SERVERS = frozenset(
 WITH_OWN_SERVERS = frozenset({"replay_dataset"})
 """Commands that work in a place of their own, whatever servers are named: they leave no row behind."""
 
+filled_in: set[str] = set()
+"""The variables that nobody gave: this process set them to embedded servers."""
+
 
 def needs_own_servers(arguments: Sequence[str]) -> bool:
     """Whether a command line is about to work in a pair of servers of its own."""
@@ -79,6 +82,7 @@ def prepare(*, with_servers: bool = True) -> None:
     for name, value in started.items():
         if not os.environ.get(name):
             os.environ[name] = value
+            filled_in.add(name)
 
 
 def broker_url(redis_url: str) -> str:

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from marketdata_site import environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 MARKETDATA_HOME = Path(os.environ.get("MARKETDATA_HOME") or BASE_DIR / ".marketdata")
 ROLE = os.environ.get("MARKETDATA_ROLE", "command")
@@ -88,6 +90,8 @@ LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 
 DATABASES = {"default": _database(os.environ.get("DATABASE_URL") or "postgresql://market@localhost/app")}
+DATABASE_IS_EMBEDDED = "DATABASE_URL" in environment.filled_in
+"""Nobody named a database, so this one is ours to fill with a demo."""
 REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
 
 INSTALLED_APPS = [
@@ -237,6 +241,8 @@ FEED_HISTORY_AFTER_SECONDS = 86_400
 """Bars older than this go out as one `history` notice a series instead of one message each."""
 SHARED_SECRET = os.environ.get("MARKETDATA_SHARED_SECRET", "")
 """Until there are API keys: what a program on another host sends as `Authorization: Bearer …`. Empty: loopback and staff only."""
+TRUST_LOOPBACK = _flag("MARKETDATA_TRUST_LOOPBACK", True)
+"""False where a proxy on this machine passes callers on without saying so: its connections come from loopback as well."""
 
 LOGGING = {
     "version": 1,

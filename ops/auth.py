@@ -1,7 +1,8 @@
 """Who may read: one decision for the REST API, the WebSocket feed and the live page.
 
-Until there are API keys three things open the door, and nothing does by default: a program on this machine, a staff session,
-the shared secret. Names that resolve to this machine from elsewhere (DNS rebinding) are ALLOWED_HOSTS' work.
+Until there are API keys three things open the door, and nothing does by default: a program on this machine (unless
+MARKETDATA_TRUST_LOOPBACK is false, for a proxy on this machine that adds no header), a staff session, the shared secret.
+Names that resolve to this machine from elsewhere (DNS rebinding) are ALLOWED_HOSTS' work.
 """
 
 import secrets
@@ -21,7 +22,7 @@ def is_allowed(*, client_host: str | None, authorization: str | None, is_staff: 
 
     `client_host` is the peer's address as text, None when it is unknown or a proxy's (see `direct_host`).
     """
-    return is_staff or is_loopback(client_host) or _has_secret(authorization)
+    return is_staff or (settings.TRUST_LOOPBACK and is_loopback(client_host)) or _has_secret(authorization)
 
 
 def direct_host(*, peer: str | None, header_names: Iterable[str]) -> str | None:

@@ -24,7 +24,7 @@ async def wait_for_health(web: str) -> str | None:
     return problem
 
 
-def greeting(*, addresses: Addresses, home: Path, login: Login | None, login_file: Path) -> str:
+def greeting(*, addresses: Addresses, home: Path, login: Login | None, login_file: Path, with_vendors: bool) -> str:
     """URLs, login, home and how to stop."""
     if login:
         entry = f"{login.username} / {login.password}   (shown once, kept in {login_file})"
@@ -39,7 +39,7 @@ def greeting(*, addresses: Addresses, home: Path, login: Login | None, login_fil
         "login": entry,
         "API docs": f"{addresses.web}/docs",
         "feed": f"{addresses.web.replace('http', 'ws', 1)}/ws/feed",
-        "vendors": f"{addresses.simulator}  (simulated)",
+        "vendors": f"{addresses.simulator}  (simulated)" if with_vendors else "",
         "home": str(home),
         "clock": f"shifted by {shift:+g} s" if shift else "",
         "stop": "Ctrl-C",

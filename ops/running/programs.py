@@ -38,14 +38,14 @@ class Addresses:
         return f"http://127.0.0.1:{self.simulator_port}"
 
 
-def service_programs(addresses: Addresses) -> list[Program]:
-    """Everything that `up` keeps running, in the order of start."""
+def service_programs(addresses: Addresses, *, with_vendors: bool) -> list[Program]:
+    """Everything that `up` keeps running, in the order of start; with simulated vendors where the demo asks them."""
     manage = (sys.executable, "manage.py")
     vendors = (*manage, "simulate_vendors", "--synthetic", "--port", str(addresses.simulator_port))
     web = (sys.executable, "-m", "marketdata_site.serve", "--host", addresses.host, "--port", str(addresses.web_port))
     beat = _celery("beat", "--scheduler", "celery.beat:Scheduler")  # this one keeps its state in memory: no file to go stale
     return [
-        Program(name="vendors", command=vendors),
+        *([Program(name="vendors", command=vendors)] if with_vendors else []),
         Program(name="web", command=web, environment={"MARKETDATA_ROLE": "web"}),
         _worker(name="live", queues=LIVE_QUEUES, processes=2),
         _worker(name="backfill", queues=BACKFILL_QUEUES, processes=1),

@@ -1,6 +1,7 @@
 """`manage.py up` as an operator meets it: start, log in, start twice, stop, start again, kill."""
 
 import http.client
+import json
 import os
 import re
 import shutil
@@ -13,12 +14,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
+import psycopg
 import pytest
+from psycopg import sql
+from websockets.sync.client import connect
 
 PROJECT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 120
+FIRST_BAR_SECONDS = 150
 PROGRAMS = {"vendors", "web", "live", "backfill", "beat"}
 
 
@@ -141,6 +147,58 @@ def test_up_runs_the_service_refuses_to_run_twice_and_leaves_nothing_behind(envi
     assert _logs_in(port, username=login[1], password=login[2])
     assert again.end(signal.SIGTERM) == 0, again.log
     assert _servers_of(home.parent) == []
+
+
+def test_up_shows_collected_bars_on_the_feed_soon_after_its_start(environment: dict[str, str]) -> None:
+    up = Up(home=Path(environment["MARKETDATA_HOME"]), environment=environment)
+    try:
+        up.wait_until_ready()
+        bar = _first_bar(f"ws://127.0.0.1:{environment['MARKETDATA_WEB_PORT']}/ws/feed")
+    finally:
+        up.end(signal.SIGINT)
+    assert (bar["interval"], bar["rev"], bar["provider"]) == ("1m", 1, "polygon"), bar
+    assert bar["low"] <= bar["open"] <= bar["high"]
+
+
+def _first_bar(feed: str) -> dict[str, Any]:
+    """The first bar that anybody on the feed is told, from a moment around the clock's: crypto trades at any hour."""
+    deadline = time.monotonic() + FIRST_BAR_SECONDS
+    with connect(feed) as client:
+        client.send(json.dumps({"op": "subscribe", "channels": ["bars.1m.*"]}))
+        while True:
+            frame = json.loads(client.recv(timeout=max(0, deadline - time.monotonic())))
+            for message in frame.get("messages", []):
+                if message["type"] == "bar":
+                    bar: dict[str, Any] = message
+                    return bar
+
+
+@pytest.fixture
+def named_database() -> Iterator[str]:
+    """An empty database beside the one of the tests, as an operator would name one."""
+    url = os.environ["DATABASE_URL"]
+    name = f"named_{os.getpid()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def test_up_loads_no_demo_and_simulates_no_vendor_when_the_database_is_named(
+    environment: dict[str, str], named_database: str
+) -> None:
+    up = Up(home=Path(environment["MARKETDATA_HOME"]), environment=environment | {"DATABASE_URL": named_database})
+    try:
+        up.wait_until_ready()
+        assert set(up.pids) == PROGRAMS - {"vendors"}
+        assert "named by DATABASE_URL, so no demo is loaded" in up.log
+        with psycopg.connect(named_database) as connection:
+            rows = connection.execute(
+                "SELECT (SELECT count(*) FROM providers_provider), (SELECT count(*) FROM collector_instrument)"
+            )
+            assert rows.fetchone() == (0, 0)
+    finally:
+        up.end(signal.SIGINT)
 
 
 def test_up_starts_a_killed_worker_again_and_takes_its_programs_along_when_it_is_killed(environment: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
@@ -24,7 +25,7 @@ WEB_PORT, SIMULATOR_PORT, WEB_HOST = "MARKETDATA_WEB_PORT", "MARKETDATA_SIMULATO
 class Command(BaseCommand):
     """Prepares the database, then keeps web, workers, beat and simulated vendors running until Ctrl-C."""
 
-    help = "Run the whole service on this machine: simulated vendors, web, live worker, backfill worker, beat."
+    help = "Run the whole service on this machine: simulated vendors (unless DATABASE_URL is set), web, two workers, beat."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,7 +37,8 @@ class Command(BaseCommand):
             addresses = _addresses()
             with single(home / "up.lock", about=f"{addresses.web}/"):
                 require_free(host=addresses.host, port=addresses.web_port, variable=WEB_PORT)
-                require_free(host="127.0.0.1", port=addresses.simulator_port, variable=SIMULATOR_PORT)
+                if settings.DATABASE_IS_EMBEDDED:
+                    require_free(host="127.0.0.1", port=addresses.simulator_port, variable=SIMULATOR_PORT)
                 code = self._run(home=home, addresses=addresses)
         except AlreadyRunning as error:
             raise CommandError(
@@ -47,15 +49,14 @@ class Command(BaseCommand):
         raise SystemExit(code)
 
     def _run(self, *, home: Path, addresses: Addresses) -> int:
-        os.environ["MARKETDATA_SIMULATOR_URL"] = addresses.simulator
-        for name, value in DEMO_CREDENTIALS.items():
-            os.environ.setdefault(name, value)
-        programs = service_programs(addresses)
+        programs = service_programs(addresses, with_vendors=settings.DATABASE_IS_EMBEDDED)
         log = PrefixedLog(names=[SYSTEM, *(program.name for program in programs)])
         log.line(SYSTEM, "database: migrations")
         call_command("migrate", interactive=False, verbosity=0)
-        log.line(SYSTEM, "database: demo universe")
-        call_command("load_demo", stdout=log.stream(SYSTEM))
+        if settings.DATABASE_IS_EMBEDDED:
+            _load_demo(log, addresses)
+        else:
+            log.line(SYSTEM, "database: named by DATABASE_URL, so no demo is loaded and no vendor simulated")
         login_file = home / "admin-login"
         login = ensure_administrator(kept_in=login_file)
         connections.close_all()
@@ -64,9 +65,27 @@ class Command(BaseCommand):
             problem = await wait_for_health(addresses.web)
             if problem:
                 log.line(SYSTEM, f"{addresses.web}/health still does not answer with 200: {problem}")
-            log.line(SYSTEM, greeting(addresses=addresses, home=home, login=login, login_file=login_file))
+            log.line(
+                SYSTEM,
+                greeting(
+                    addresses=addresses,
+                    home=home,
+                    login=login,
+                    login_file=login_file,
+                    with_vendors=settings.DATABASE_IS_EMBEDDED,
+                ),
+            )
 
         return asyncio.run(Supervisor(programs=programs, log=log).run(once_started=greet))
+
+
+def _load_demo(log: PrefixedLog, addresses: Addresses) -> None:
+    """Fill our own database, and set what the programs need for it: a database that somebody named holds real data."""
+    os.environ["MARKETDATA_SIMULATOR_URL"] = addresses.simulator
+    for name, value in DEMO_CREDENTIALS.items():
+        os.environ.setdefault(name, value)
+    log.line(SYSTEM, "database: demo universe")
+    call_command("load_demo", stdout=log.stream(SYSTEM))
 
 
 def _addresses() -> Addresses:
