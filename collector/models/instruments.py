@@ -70,14 +70,22 @@ class Instrument(models.Model):
         return f"{self.symbol} ({self.mic})"
 
     def clean(self) -> None:
-        """Raises: ValidationError for an unknown calendar or vendor symbols that are not a map of texts."""
+        """Raises: ValidationError for a calendar that is unknown or lacks a series' hours, or vendor symbols that are no map of texts."""
+        self._check_calendar()
+        texts = self.vendor_symbols if isinstance(self.vendor_symbols, dict) else {"": None}
+        if not all(isinstance(symbol, str) and symbol for symbol in texts.values()):
+            raise ValidationError({"vendor_symbols": f"expected a map of provider to symbol, got {self.vendor_symbols!r}"})
+
+    def _check_calendar(self) -> None:
         try:
             get_calendar(self.calendar)
         except ValueError as error:
             raise ValidationError({"calendar": str(error)}) from error
-        texts = self.vendor_symbols if isinstance(self.vendor_symbols, dict) else {"": None}
-        if not all(isinstance(symbol, str) and symbol for symbol in texts.values()):
-            raise ValidationError({"vendor_symbols": f"expected a map of provider to symbol, got {self.vendor_symbols!r}"})
+        for hours in Series.objects.filter(instrument=self.pk).order_by().values_list("hours", flat=True).distinct():
+            try:
+                get_calendar(self.calendar, Hours(hours))
+            except ValueError as error:
+                raise ValidationError({"calendar": f"There is a series of {hours} hours: {error}"}) from error
 
 
 class Series(models.Model):

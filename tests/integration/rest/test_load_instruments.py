@@ -156,6 +156,15 @@ def test_line_is_refused_when_it_contradicts_what_is_stored(load):
             load(f"symbol,calendar,{column}\nAAPL,XNYS,{'2019' if column == 'delisted_at' else '2031'}-01-01\n")
 
 
+def test_line_is_refused_when_its_calendar_lacks_the_hours_of_a_series_that_is_there(load):
+    load("symbol,calendar,hours\nMSFT,XNYS,regular\nAAPL,XNYS,extended\n")
+    with pytest.raises(
+        CommandError, match="line 3: calendar: AAPL has a series of extended hours: extended hours are known for"
+    ):
+        load("symbol,calendar,hours\nMSFT,XLON,\nAAPL,XLON,regular\n")
+    assert set(Instrument.objects.values_list("calendar", flat=True)) == {"XNYS"}
+
+
 def test_load_takes_few_statements_when_the_file_is_long(load, django_assert_max_num_queries):
     text = "symbol,calendar\n" + "".join(f"S{i},XNYS\n" for i in range(900))
     with django_assert_max_num_queries(20):
