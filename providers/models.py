@@ -41,7 +41,9 @@ class Provider(models.Model):
         blank=True,
         help_text='What only this vendor can be told, e.g. {"bar_label": "end"}; see docs/providers.md.',
     )
-    rate_per_minute = models.PositiveIntegerField(default=300, help_text="Requests in any 60 seconds.")
+    rate_per_minute = models.PositiveIntegerField(
+        default=300, help_text="Requests in any 60 seconds that the account allows; kept, not yet enforced."
+    )
     feed_scope = models.CharField(max_length=16, choices=_choices(FeedScope), default=FeedScope.CONSOLIDATED)
     adjustment = models.CharField(max_length=16, choices=_choices(Adjustment), default=Adjustment.RAW)
     overlap_seconds = models.PositiveIntegerField(
@@ -65,12 +67,12 @@ class Provider(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Raises: ValidationError when a credential that the adapter needs has no variable, or one or an option is unknown."""
+        """Raises: ValidationError for a rename under a policy, a missing credential, an unknown credential or option."""
+        self._check_name()
         try:
             adapter = get_adapter(self.adapter)
         except KeyError as error:
             raise ValidationError({"adapter": str(error.args[0])}) from error
-        wanted = set(adapter.credential_names)
         wanted, optional = set(adapter.credential_names), optional_credential_names(adapter)
         if not isinstance(self.credentials, dict) or not wanted <= set(self.credentials) <= wanted | optional:
             expected = ", ".join(sorted(wanted)) or "none"
@@ -82,6 +84,18 @@ class Provider(models.Model):
             check_options(adapter, self.options)
         except ValueError as error:
             raise ValidationError({"options": str(error)}) from error
+
+    def _check_name(self) -> None:
+        """Policies hold names: under another one the provider would silently not be asked any more."""
+        before = Provider.objects.filter(pk=self.pk).values_list("name", flat=True).first()
+        if before is None or before == self.name:
+            return
+        policies = [
+            f"{p.capability} of {p.tier or 'all tiers'}" for p in RoutingPolicy.objects.filter(providers__contains=[before])
+        ]
+        if policies:
+            named = "; ".join(policies)
+            raise ValidationError({"name": f"routing policies still name {before}: {named}. Take it out of them first."})
 
 
 class RoutingPolicy(models.Model):

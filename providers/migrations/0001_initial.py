@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('is_enabled', models.BooleanField(default=True, help_text='Off: never asked, whatever a policy says.')),
                 ('base_url', models.CharField(blank=True, help_text="Empty: the vendor's public address.", max_length=200, validators=[django.core.validators.URLValidator(schemes=['http', 'https'])])),
                 ('credentials', models.JSONField(blank=True, default=dict, help_text='Credential → environment variable, e.g. {"api_key": "POLYGON_API_KEY"}.')),
-                ('rate_per_minute', models.PositiveIntegerField(default=300, help_text='Requests in any 60 seconds.')),
+                ('rate_per_minute', models.PositiveIntegerField(default=300, help_text='Requests in any 60 seconds that the account allows; kept, not yet enforced.')),
                 ('feed_scope', models.CharField(choices=[('consolidated', 'consolidated'), ('iex', 'iex'), ('venue', 'venue')], default=providers.market.types.FeedScope['CONSOLIDATED'], max_length=16)),
                 ('adjustment', models.CharField(choices=[('raw', 'raw'), ('split', 'split'), ('dividend', 'dividend'), ('all', 'all')], default=providers.market.types.Adjustment['RAW'], max_length=16)),
                 ('overlap_seconds', models.PositiveIntegerField(default=900, help_text='What each live request re-reads for late corrections.')),

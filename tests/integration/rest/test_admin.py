@@ -41,6 +41,8 @@ def form_of(response) -> dict[str, object]:
             values |= {bound.html_name: "on"} if value else {}
         else:
             values[bound.html_name] = "" if value is None else value
+        if bound.field.show_hidden_initial:
+            values[bound.html_initial_name] = values.get(bound.html_name, "")
     return values
 
 
@@ -133,6 +135,43 @@ class TestProviders:
         assert operator.post(address, {"capability": "bars_1m", "tier": "", "providers": "polygon"}).status_code == 302
         assert RoutingPolicy.objects.get().providers == ["polygon"]
 
+    def test_policy_is_for_tiers_that_exist_when_one_is_chosen(self, operator):
+        make_provider()
+        address = reverse("admin:providers_routingpolicy_add")
+        values = {"capability": "bars_1m", "providers": "polygon"}
+        refused = operator.post(address, {**values, "tier": "tier one"})
+        assert "tier" in refused.context["adminform"].form.errors
+        assert operator.post(address, {**values, "tier": "T1"}).status_code == 302
+        assert operator.post(address, {**values, "tier": ""}).status_code == 302
+        assert sorted(RoutingPolicy.objects.values_list("tier", flat=True)) == ["", "T1"]
+
+    def test_policy_keeps_its_tier_until_another_is_chosen_when_that_tier_is_gone(self, operator):
+        make_provider()
+        policy = RoutingPolicy.objects.create(capability="bars_1m", tier="T9", providers=["polygon"])
+        address = reverse("admin:providers_routingpolicy_change", args=[policy.pk])
+        form = form_of(operator.get(address))
+        assert form["tier"] == "T9"
+        form["providers"] = "polygon"
+        assert "no tier T9" in operator.post(address, form).content.decode()
+        assert operator.post(address, {**form, "tier": "T1"}).status_code == 302
+
+    def test_policy_is_shown_when_it_may_not_be_changed(self, client):
+        policy = RoutingPolicy.objects.create(capability="bars_1m", tier="T9", providers=["polygon"])
+        visitor = User.objects.create_user("visitor", is_staff=True)
+        visitor.user_permissions.add(Permission.objects.get(codename="view_routingpolicy"))
+        client.force_login(visitor)
+        assert client.get(reverse("admin:providers_routingpolicy_change", args=[policy.pk])).status_code == 200
+
+    def test_rename_is_refused_with_the_policies_when_some_name_the_provider(self, operator):
+        provider = make_provider()
+        RoutingPolicy.objects.create(capability="bars_1m", tier="T0", providers=["polygon"])
+        address = reverse("admin:providers_provider_change", args=[provider.pk])
+        form = {**form_of(operator.get(address)), "name": "polygon-2"}
+        assert "bars_1m of T0" in str(operator.post(address, form).context["adminform"].form.errors["name"])
+        RoutingPolicy.objects.all().delete()
+        assert operator.post(address, form).status_code == 302
+        assert Provider.objects.get().name == "polygon-2"
+
     def test_switch_is_logged_when_an_operator_disables_a_provider(self, operator):
         provider = make_provider()
         address = reverse("admin:providers_provider_changelist")
@@ -175,6 +214,16 @@ class TestSeries:
         for series, kept in ((held, True), (empty, False)):
             operator.post(reverse("admin:collector_series_delete", args=[series.pk]), {"post": "yes"})
             assert Series.objects.filter(pk=series.pk).exists() is kept
+
+    def test_calendar_is_refused_when_a_series_has_hours_that_it_lacks(self, operator):
+        series = make_series("AAPL", hours="extended")
+        address = reverse("admin:collector_instrument_change", args=[series.instrument_id])
+        values = {"symbol": "AAPL", "mic": "XNAS", "asset_class": "equity", "calendar": "XLON", "vendor_symbols": "{}"}
+        response = operator.post(address, {**values, "series-TOTAL_FORMS": 0, "series-INITIAL_FORMS": 0})
+        assert response.status_code == 200
+        message = str(response.context["adminform"].form.errors["calendar"])
+        assert "a series of extended hours: extended hours are known for US equities" in message
+        assert Instrument.objects.get().calendar == "XNYS"
 
     @pytest.mark.parametrize(("field", "value"), [("symbol", "A B"), ("symbol", "A,B"), ("mic", "nyse"), ("calendar", "NOPE")])
     def test_instrument_is_refused_with_the_field_when_a_value_is_wrong(self, operator, field, value):
