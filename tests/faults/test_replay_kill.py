@@ -14,7 +14,7 @@ from tests.faults.dataset import LINES, write_dataset
 from tests.recorded import DATA, needs_recorded
 
 PROJECT = Path(__file__).resolve().parents[2]
-SECONDS = 120
+SECONDS = 300
 _TIMED = re.compile(r"\d[\d,]* +\d[\d,]* *$")
 """Vendor calls and bars/s at the end of a line of the table: they differ from run to run."""
 
@@ -115,6 +115,12 @@ def test_replay_names_the_series_whose_bars_are_not_as_recorded(folder):
 
 
 @needs_recorded
-def test_replay_of_recorded_bars_is_whole_while_one_vendor_fails_half_its_calls():
-    status, _, errors = replay(DATA, "--symbols", "SPX,SHY,XYZ,GOOG", "--fault", "polygon:server_error:0.5")
+@pytest.mark.parametrize(
+    "vendors",
+    [("--vendors", "polygon"), ("--vendors", "alpaca"), ("--vendors", "polygon,alpaca", "--fault", "polygon:server_error:0.5")],
+    ids=["polygon", "alpaca", "both, one fails half of its calls"],
+)
+def test_replay_of_everything_recorded_is_whole(vendors):
+    status, table, errors = replay(DATA, *vendors)
     assert status == 0, errors
+    assert facts(table)
