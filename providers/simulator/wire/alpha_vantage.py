@@ -2,7 +2,8 @@
 
 Source: alphavantage.co/documentation, recorded and quoted bodies (see the adapter of the same name). Everything is 200.
 Stamps are starts, in US/Eastern for stocks and UTC for pairs; rows come newest first. `compact` are the newest 100 rows, `full`
-those of the `month` or of the last 30 days, of days the last five years. `adjusted` and `extended_hours` are taken and change nothing: the source says what
+those of the `month` or of the last 30 days, of days the last five years. `adjusted` and `extended_hours` are taken and change nothing:
+the source says what
 there is. A refusal for quota names the caller's key, as the vendor's does.
 """
 
