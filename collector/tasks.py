@@ -10,6 +10,7 @@ from collector.feed.publisher import delete_old_batches, publish_unpublished
 from collector.partitions import ensure_partitions, month_of
 from collector.queues import enqueue
 from collector.schemas import BarsFetchJob
+from collector.services.calendars import tell_calendar_faults
 from collector.services.collecting import collect_bars
 from collector.services.live import plan
 from marketdata_site.observability.clock import now, now_us
@@ -78,7 +79,8 @@ def sweep_feed() -> None:
 
 @shared_task(name="collector.tasks.look_after_tables")
 def look_after_tables() -> None:
-    """Make partitions ahead of their rows, delete feed batches past their age."""
+    """Make partitions ahead of their rows, delete feed batches past their age, warn of calendars that run out."""
     this = month_of(now())
     ensure_partitions(range(this - 1, this + MONTHS_AHEAD + 1))
     delete_old_batches(now=now())
+    tell_calendar_faults(now=now())

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.http import HttpRequest
 
+from collector.selectors.calendars import calendar_faults
 from marketdata_site.observability import clock
 from providers.models import Provider
 
@@ -57,6 +58,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         now=now,
         tiers=tier_rows(),
         providers=provider_rows(),
+        calendar_faults=calendar_faults(now=clock.now_us()),
         rejected=_bounded(_count(_REJECTED, [now - timedelta(days=1), MOST_COUNTED + 1])),
         unpublished=_bounded(_count(_UNPUBLISHED, [MOST_COUNTED + 1])),
     )

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from collector.models import Instrument, RejectedBar, Series
+from providers.market.calendar import get_calendar
 from providers.models import Provider, RoutingPolicy
 from tests.integration.rest.rows import (
     at,
@@ -346,6 +347,16 @@ class TestDashboard:
         make_rejected(series)
         make_rejected(series, seen=timezone.now() - timedelta(days=2), number=1)
         assert operator.get("/admin/").context["rejected"] == "1"
+
+    def test_dashboard_warns_when_a_calendar_runs_out_or_is_unknown(self, operator, monkeypatch):
+        make_series(calendar="XHKG")
+        Instrument.objects.create(symbol="OLD", mic="XXXX", calendar="GONE")
+        page = operator.get("/admin/").content.decode()
+        assert "Instruments name the calendar GONE" in page
+        assert "knows no session after" not in page
+        days = (get_calendar("XHKG").runs_out_on - timezone.now().date()).days - 30
+        monkeypatch.setenv("MARKETDATA_CLOCK_OFFSET", str(days * 86_400))
+        assert "The calendar XHKG knows no session after" in operator.get("/admin/").content.decode()
 
     def test_dashboard_names_variables_and_never_a_value(self, operator, monkeypatch):
         monkeypatch.setenv("KEY", "s3cr3t-value")
