@@ -1,6 +1,7 @@
 """What holds for each registered adapter, whatever its vendor: the contract of `providers.adapter`."""
 
-from dataclasses import replace
+from dataclasses from contextlib import nullcontext
+import replace
 
 import pytest
 
@@ -52,19 +53,20 @@ def test_adapter_names_its_default_host_over_tls(adapter: Adapter) -> None:
 
 
 def test_adapter_says_that_a_credential_is_missing(adapter: Adapter) -> None:
-    if not adapter.credential_names:
-        pytest.skip("this vendor wants none")
     account = Account(provider="p", adapter=adapter.name, base_url="", credentials=dict.fromkeys(adapter.credential_names, " "))
-    with pytest.raises(AuthFailed):
+    wants_one = pytest.raises(AuthFailed) if adapter.credential_names else nullcontext()
+    with wants_one:
         adapter.bars_request(a_query(adapter), account)
 
 
 @pytest.mark.parametrize("body", [PAGE, b"null", b"[]", b'"ok"', b"17", b"{}", b"\xff\xfe\x00", b"OK"])
 def test_success_with_a_foreign_body_is_malformed(adapter: Adapter, body: bytes) -> None:
-    if body == EMPTY_ANSWERS.get(adapter.name):
-        pytest.skip("this vendor's way to say nothing")
+    answer = HttpResponse(200, {}, body)
+    if body == EMPTY_ANSWERS.get(adapter.name):  # this vendor's way to say nothing
+        assert len(adapter.parse_bars(answer, a_query(adapter), account_of(adapter)).batch) == 0
+        return
     with pytest.raises(MalformedAnswer):
-        adapter.parse_bars(HttpResponse(200, {}, body), a_query(adapter), account_of(adapter))
+        adapter.parse_bars(answer, a_query(adapter), account_of(adapter))
 
 
 @pytest.mark.parametrize("body", [b"", b"  ", b"{", b'{"a": [1, 2', b'{"a": "x'])
