@@ -1,7 +1,7 @@
 """What holds for each registered adapter, whatever its vendor: the contract of `providers.adapter`."""
 
-from dataclasses from contextlib import nullcontext
-import replace
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
