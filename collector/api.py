@@ -1,6 +1,6 @@
 """Read endpoints over what is held: bars, instruments, coverage. Who may call them is decided where they are mounted."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,13 +17,14 @@ from collector.api_schemas import (
     InstrumentsOut,
 )
 from collector.models import Series
-from collector.selectors.bars import BarsQuery, bars_page
+from collector.selectors.bars import BarsQuery, Page, bars_page
 from collector.selectors.coverage import SessionCoverage, coverage_of
 from collector.selectors.instruments import instruments_page
+from collector.selectors.recorded_bars import RecordedQuery, recorded_page
 from collector.selectors.series import find_series
 from marketdata_site.observability import clock
 from providers.api_errors import ApiError
-from providers.market.types import from_us
+from providers.market.types import Interval, from_us
 
 router = Router(tags=["data"])
 
@@ -39,11 +40,55 @@ def list_bars(request: HttpRequest, query: Query[BarsIn]) -> HttpResponse:
     of that very interval instead. A page of derived bars may hold fewer than `limit`: go on until `next` is null.
 
     `as_of` gives the values that were held at that moment; which slots are proven empty is always judged by today's knowledge.
+
+    `recorded_since` lists what was recorded from that moment on instead, by the time it was recorded: bars as vendors sent them, of
+    all series that fit `symbol`, `interval`, `mic`, `hours` and `adjustment`, each of which may be left out.
     """
     _refuse_unknown(request, BarsIn)
-    values = query.model_dump(exclude={"symbol", "end"})
-    page = bars_page(BarsQuery(symbols=tuple(query.symbol), end=query.end or clock.now(), **values))
+    page = _bars(query) if query.recorded_since is None else _recorded(query, query.recorded_since)
     return _json({"bars": page.bars, "next": page.next})
+
+
+def _bars(query: BarsIn) -> Page:
+    if query.recorded_until is not None:
+        raise _invalid("recorded_until", "goes with recorded_since")
+    if not query.symbol:
+        raise _invalid("symbol", "required, unless recorded_since is given")
+    if query.start is None:
+        raise _invalid("start", "required, unless recorded_since is given")
+    taken = {"symbol", "interval", "start", "end", "recorded_since", "recorded_until"}
+    return bars_page(
+        BarsQuery(
+            symbols=tuple(query.symbol),
+            interval=query.interval or Interval.M1,
+            start=query.start,
+            end=query.end or clock.now(),
+            **query.model_dump(exclude=taken),
+        )
+    )
+
+
+def _recorded(query: BarsIn, since: datetime) -> Page:
+    for name in sorted(query.model_fields_set & {"start", "end", "as_of", "anchor"}):
+        raise _invalid(name, "does not go with recorded_since")
+    if query.source == "derived":
+        raise _invalid("source", "with recorded_since there are native bars only")
+    wanted = RecordedQuery(
+        since=since,
+        until=query.recorded_until,
+        symbols=tuple(query.symbol),
+        interval=query.interval,
+        mic=query.mic,
+        hours=query.hours,
+        adjustment=query.adjustment,
+        limit=query.limit,
+        after=query.after,
+    )
+    return recorded_page(wanted, now=clock.now())
+
+
+def _invalid(field: str, text: str) -> ApiError:
+    return ApiError(f"{field}: {text}", code="invalid_parameter", field=field)
 
 
 @router.get("/instruments", response=InstrumentsOut, operation_id="list_instruments", summary="Instruments and their series")

@@ -53,9 +53,11 @@ Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,8}$")]
 class BarsIn(Schema):
     """Parameters of `GET /bars`."""
 
-    symbol: Symbols = Field(description="Repeated or separated by commas, 1 to 100.")
-    interval: Interval = Interval.M1
-    start: Instant = Field(description="Inclusive. RFC 3339 with a zone.")
+    symbol: Symbols = Field(
+        [], description="Repeated or separated by commas, 1 to 100. Needed, unless recorded_since is given."
+    )
+    interval: Interval | None = Field(None, description="Default: 1m; with recorded_since every interval.")
+    start: Instant | None = Field(None, description="Inclusive. RFC 3339 with a zone. Needed, unless recorded_since is given.")
     end: Instant | None = Field(None, description="Exclusive. RFC 3339 with a zone; default: now.")
     mic: Mic | None = None
     hours: Hours | None = Field(None, description="Default: regular where there is such a series, else extended.")
@@ -65,6 +67,8 @@ class BarsIn(Schema):
     )
     anchor: Anchor = Field(Anchor.SESSION, description="Derived bars are counted from the session's open, or from 00:00 UTC.")
     as_of: Instant | None = Field(None, description="Bars as they were known at this moment, corrections since then undone.")
+    recorded_since: Instant | None = Field(None, description="Every held bar, of every series, recorded at or after it.")
+    recorded_until: Instant | None = Field(None, description="Exclusive; default: to the newest.")
     limit: int = Field(1000, ge=1, le=MOST_BARS)
     after: Cursor | None = None
 
@@ -98,6 +102,8 @@ class BarOut(Schema):
     symbol: str
     mic: str
     interval: Interval
+    hours: Hours
+    adjustment: Adjustment
     start: datetime = Field(description="The bar's open, inclusive.")
     open: float
     high: float
@@ -114,7 +120,7 @@ class BarOut(Schema):
 
 
 class BarsOut(Schema):
-    """One page of bars, by symbol and then by time."""
+    """One page of bars, by symbol and then by time; with `recorded_since` by the time they were recorded."""
 
     bars: list[BarOut]
     next: str | None = Field(description="Hand it back as `after`; null on the last page.")

@@ -5,6 +5,7 @@ admin: these tables have browser views of their own. A foreign key that is check
 `db_constraint=False`.
 """
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -48,6 +49,8 @@ class HeldBar(BarColumns):
             ),
             models.CheckConstraint(condition=Q(volume=None) | Q(volume__gte=0), name="%(class)s_volume_not_negative"),
         )
+        # Rows lie in the order in which they were recorded: a BRIN finds a span of time, and costs the COPY a tenth of what a B-tree does.
+        indexes = (BrinIndex(fields=["recorded_at"], name="%(class)s_recorded", autosummarize=True, pages_per_range=32),)
 
 
 class Bar(HeldBar):

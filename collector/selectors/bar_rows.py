@@ -13,14 +13,14 @@ from django.db import connection
 
 from providers.market.types import Interval
 
-_COLUMNS = "series_id, start, open, high, low, close, volume, vwap, trade_count, provider_id, rev, received_at, recorded_at"
-_COLUMNS_OF = ", ".join("{0}." + column for column in _COLUMNS.split(", "))
+COLUMNS = "series_id, start, open, high, low, close, volume, vwap, trade_count, provider_id, rev, received_at, recorded_at"
+_COLUMNS_OF = ", ".join("{0}." + column for column in COLUMNS.split(", "))
 _RANGE = "series_id = s.id AND start >= s.since AND start >= %(start)s AND start < %(end)s"
 
 # The held bar where it was already recorded, else the newest value that one replaced later. A bar that is held no more
 # counts while the value had not been replaced.
 _AS_OF = f"""
-    SELECT {_COLUMNS} FROM {{table}} WHERE {_RANGE} AND recorded_at <= %(as_of)s
+    SELECT {COLUMNS} FROM {{table}} WHERE {_RANGE} AND recorded_at <= %(as_of)s
     UNION ALL
     SELECT * FROM (
         SELECT DISTINCT ON (start) {_COLUMNS_OF.format("r")}
@@ -31,7 +31,7 @@ _AS_OF = f"""
         ORDER BY start, r.recorded_at DESC, r.rev DESC
     ) then_held
 """  # noqa: S608 - made of constants; values are bound
-_NOW = f"SELECT {_COLUMNS} FROM {{table}} WHERE {_RANGE}"  # noqa: S608 - made of constants; values are bound
+_NOW = f"SELECT {COLUMNS} FROM {{table}} WHERE {_RANGE}"  # noqa: S608 - made of constants; values are bound
 
 _ROWS = """
 SELECT {columns} FROM unnest(%(ids)s::bigint[], %(since)s::timestamptz[]) WITH ORDINALITY AS s(id, since, position)

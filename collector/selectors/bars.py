@@ -122,6 +122,8 @@ def as_json(*, rows: Sequence[BarRow], series: dict[int, Series]) -> list[dict[s
             "symbol": series[row.series_id].instrument.symbol,
             "mic": series[row.series_id].instrument.mic,
             "interval": series[row.series_id].interval,
+            "hours": series[row.series_id].hours,
+            "adjustment": series[row.series_id].adjustment,
             "start": row.start,
             "open": row.open,
             "high": row.high,

@@ -198,6 +198,8 @@ def as_json(*, found: Derived, series: Series, interval: Interval, names: dict[i
             "symbol": series.instrument.symbol,
             "mic": series.instrument.mic,
             "interval": interval.value,
+            "hours": series.hours,
+            "adjustment": series.adjustment,
             "start": from_us(bars.start[i]),
             "open": float(bars.open[i]),
             "high": float(bars.high[i]),

@@ -34,6 +34,8 @@ def test_bar_shows_all_of_its_columns_when_read(client):
                 "symbol": "AAPL",
                 "mic": "XNAS",
                 "interval": "1m",
+                "hours": "regular",
+                "adjustment": "raw",
                 "start": "2026-11-20T14:30:00Z",
                 "open": 10.0,
                 "high": 10.5,
