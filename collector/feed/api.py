@@ -39,6 +39,6 @@ def replay(request: HttpRequest, query: Query[ReplayQuery]) -> HttpResponse:
     except FeedUnavailable:
         raise ApiError("the feed can't be read now, try again", code="feed_unavailable", status=503) from None
     except ValueError as error:
-        raise ApiError(f"after: {error}", code="invalid_cursor", field="after") from None
+        raise ApiError(f"after: {error}", code="bad_cursor", field="after") from None
     body = b'{"messages":[' + b",".join(page.messages) + b'],"next":' + msgspec.json.encode(page.next) + b"}"
     return HttpResponse(body, content_type="application/json")

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -16,6 +17,7 @@ from collector.feed.protocol import CloseCode, Pong, ProtocolError, Subscribe, U
 from collector.feed.resume import HistoryMoved, judge, send_history
 from collector.feed.ring import FeedUnavailable
 from collector.feed.subscriber import Subscriber
+from marketdata_site.observability import clock
 
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -146,6 +148,8 @@ class Connection:
         subscriber = self._subscriber
         self._come_to_the_top()
         self._hub.fanout.put(subscriber, channels)
+        if missing is not None:  # what was published since it was judged is before this position too
+            missing = replace(missing, gap_to=clock.now_us())
         subscriber.live(
             protocol.subscribed(frame_id=frame.id, position=subscriber.position, channels=len(channels), missing=missing)
         )
@@ -153,7 +157,7 @@ class Connection:
     async def _resume(self, frame: Subscribe, since: protocol.Since, channels: frozenset[str]) -> None:
         """Attach first, held; then history up to where we attached; then what was held."""
         hub, subscriber = self._hub, self._subscriber
-        missing = await judge(hub, since)
+        missing = await judge(hub, since, channels)
         if missing is not None:
             self._join(frame, channels, missing)
             return

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from collector.feed.batches import Batch
 from collector.feed.position import Position
@@ -95,6 +96,12 @@ def position_at(at: Micros) -> Position | None:
     rows = FeedBatch.objects.filter(published_at__gte=from_us(at)).order_by("published_at", "epoch", "seq_to")
     row = rows.values_list("epoch", "seq_from").first()
     return None if row is None else Position(row[0], row[1] or 0)
+
+
+def oldest_recorded(*, since: Micros) -> Micros | None:
+    """The oldest `recorded_at` of what was published at or after a time and is kept, None when nothing is."""
+    at = FeedBatch.objects.filter(published_at__gte=from_us(since)).aggregate(at=Min("recorded_at"))["at"]
+    return None if at is None else to_us(at)
 
 
 def published_at(position: Position) -> Micros | None:

@@ -133,7 +133,8 @@ class Missing:
     reason: Reason
     gap_from: Micros | None
     gap_to: Micros
-    fill_url: str
+    fill_url: str | None
+    """Lists what was recorded meanwhile; None when no channel of the subscription is about bars."""
 
 
 def iso(moment: Micros) -> str:

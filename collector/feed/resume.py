@@ -1,12 +1,13 @@
 """What a subscriber gets for its `since`: all of it, or what is missing and where to fetch it."""
 
 from collections.abc import AsyncIterator
-from urllib.parse import urlencode
 
+from collector.feed import log
 from collector.feed.batches import Batch, Tail, empty_tail, tails, view
+from collector.feed.filling import fill_url, recorded_since
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
-from collector.feed.protocol import Missing, Reason, Since, epoch_began, iso
+from collector.feed.protocol import Missing, Since, epoch_began
 from collector.feed.subscriber import Subscriber
 from marketdata_site.observability import clock
 from providers.market.types import EPOCH, Micros, to_us
@@ -16,23 +17,28 @@ class HistoryMoved(Exception):
     """What was there when the resume began is not any more. Retryable: a new resume judges anew."""
 
 
-async def judge(hub: Hub, since: Since) -> Missing | None:
-    """None when everything behind `since` can be sent; waits until the hub stands at least there."""
+async def judge(hub: Hub, since: Since, channels: frozenset[str]) -> Missing | None:
+    """None when everything behind `since` can be sent; waits until the hub stands at least there. `channels` must be filled else."""
     now = clock.now_us()
     reason = await in_thread(hub.history.judge, since.position, now=now, max_messages=hub.limits.max_replay_messages)
     if reason is None:
         # Another web process may have been ahead of this one: what this client has already must not come again.
         await hub.ready(at_least=since.position)
         return None
-    return await _missing(hub, since, reason, now)
+    begin = await _gap_from(hub, since)
+    return Missing(reason, begin, now, await in_thread(_fill_url, channels, begin, now))
 
 
-async def _missing(hub: Hub, since: Since, reason: Reason, now: Micros) -> Missing:
+async def _gap_from(hub: Hub, since: Since) -> Micros | None:
     begin = _micros(since.at) if since.at is not None else None
+    return begin if begin is not None else await in_thread(hub.history.known_since, since.position)
+
+
+def _fill_url(channels: frozenset[str], begin: Micros | None, now: Micros) -> str | None:
     if begin is None:
-        begin = await in_thread(hub.history.known_since, since.position)
-    url = "/ws/replay?" + urlencode({"since": iso(0 if begin is None else begin)})
-    return Missing(reason, begin, now, url)
+        return fill_url(channels=channels, since=0)
+    oldest = log.oldest_recorded(since=min(begin, now))
+    return fill_url(channels=channels, since=recorded_since(gap_from=begin, oldest_kept=oldest, now=now))
 
 
 def _micros(text: str) -> Micros | None:

@@ -100,7 +100,7 @@ def test_endpoint_answers_the_contract_when_asked_over_http() -> None:
     refused = view(RequestFactory().get("/ws/replay", {"after": "nonsense"}))
     assert refused.status_code == 422
     assert json.loads(refused.content)["error"] == {
-        "code": "invalid_cursor",
+        "code": "bad_cursor",
         "message": "after: expected a cursor such as 19aabdd537b-3f2a91.1234, got 'nonsense'",
         "field": "after",
     }
