@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from providers.market.grid import is_on_grid
-from providers.market.types import AssetClass, BarBatch, Floats, Interval, Micros, from_us
+from providers.market.grid import floor_to_grid, is_on_grid
+from providers.market.types import AssetClass, BarBatch, Floats, Interval, Micros, MicrosArray, from_us
 
 Mask = npt.NDArray[np.bool_]
 
@@ -123,3 +123,18 @@ def _one_per_slot(rows: BarBatch) -> tuple[BarBatch, list[Rejection]]:
 def _same(rows: BarBatch, i: int, j: int) -> bool:
     columns = (rows.open, rows.high, rows.low, rows.close, rows.volume, rows.vwap, rows.trade_count)
     return all(column[i] == column[j] or (np.isnan(column[i]) and np.isnan(column[j])) for column in columns)
+
+
+NO_ROWS: MicrosArray = np.empty(0, dtype=np.int64)
+
+
+def rows_by_symbol(checked: Checked, interval: Interval) -> dict[str, MicrosArray]:
+    """Slots that rows came for, by symbol: of refused rows too, off the grid or not. Checked rows lie ascending by symbol."""
+    bars = checked.batch
+    edges = np.searchsorted(bars.symbol_index, np.arange(len(bars.symbols) + 1))
+    rows = {name: bars.start[edges[i] : edges[i + 1]] for i, name in enumerate(bars.symbols)}
+    for rejection in checked.rejected:
+        if rejection.start is not None:
+            slot = floor_to_grid(np.array([rejection.start]), interval)
+            rows[rejection.symbol] = np.append(rows.get(rejection.symbol, NO_ROWS), slot)
+    return {name: starts for name, starts in rows.items() if len(starts)}

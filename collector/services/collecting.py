@@ -11,18 +11,18 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from django.conf import settings
 
-from collector.core.bars import Checked, Rejection, check
+from collector.core.bars import NO_ROWS, Checked, Rejection, check, rows_by_symbol
 from collector.core.evidence import SeriesAnswer, Verdict, judge
 from collector.core.messages import SeriesLabel
 from collector.core.spans import inside, spans_of
 from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
 from collector.selectors.evidence import covered, densities, doubted_by_others, doubts, sent_before
+from collector.selectors.series import life
 from collector.store import AbsentSlots, WriteBatch, WriteResult, write_bars
 from providers.fetching import ProviderAnswer, ask_provider
 from providers.loop import EventLoopThread
 from providers.market.calendar import Calendar, get_calendar
-from providers.market.grid import floor_to_grid
 from providers.market.types import (
     SECOND_US,
     AssetClass,
@@ -202,7 +202,7 @@ class _Collection:
         return [
             self._series_answer(
                 self.series[name],
-                rows.get(name, _NO_ROWS),
+                rows.get(name, NO_ROWS),
                 judged_at,
                 has_unreadable=name in unreadable,
                 was_sent_before=self.series[name].pk in known,
@@ -293,14 +293,6 @@ class _Collection:
                 yield AbsentSlots(verdict.series_id, int(day), spans, is_believed, verdict.why)
 
 
-def life(series: Series) -> tuple[Micros, Micros]:
-    """`[first, last)` instant that slots of a series are expected in: its collection clipped to the listing."""
-    instrument = series.instrument
-    low = max(to_us(m) for m in (series.collect_from, instrument.listed_at) if m is not None)
-    ends = [to_us(m) for m in (series.collect_until, instrument.delisted_at) if m is not None]
-    return low, min(ends, default=np.iinfo(np.int64).max)
-
-
 def _name(series: Series, group: Sequence[Series]) -> str:
     """Our symbol; where two venues in one job share it, the venue is part of the name."""
     shared = sum(1 for other in group if other.instrument.symbol == series.instrument.symbol) > 1
@@ -309,21 +301,6 @@ def _name(series: Series, group: Sequence[Series]) -> str:
 
 def _takes(series: Series, candidate: Candidate) -> bool:
     return series.adjustment == candidate.account.adjustment and series.feed_scope in {"", candidate.account.feed_scope}
-
-
-_NO_ROWS: MicrosArray = np.empty(0, dtype=np.int64)
-
-
-def rows_by_symbol(checked: Checked, interval: Interval) -> dict[str, MicrosArray]:
-    """Slots that rows came for, by symbol: of refused rows too, off the grid or not. Checked rows lie ascending by symbol."""
-    bars = checked.batch
-    edges = np.searchsorted(bars.symbol_index, np.arange(len(bars.symbols) + 1))
-    rows = {name: bars.start[edges[i] : edges[i + 1]] for i, name in enumerate(bars.symbols)}
-    for rejection in checked.rejected:
-        if rejection.start is not None:
-            slot = floor_to_grid(np.array([rejection.start]), interval)
-            rows[rejection.symbol] = np.append(rows.get(rejection.symbol, _NO_ROWS), slot)
-    return {name: starts for name, starts in rows.items() if len(starts)}
 
 
 def _log_failures(answer: ProviderAnswer, job: BarsFetchJob) -> None:

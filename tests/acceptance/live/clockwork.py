@@ -17,7 +17,8 @@ from collector.core.spans import inside
 from collector.models import Instrument, Series, Tier
 from collector.schemas import BarsFetchJob
 from collector.selectors.evidence import covered
-from collector.services.collecting import collect_bars, life
+from collector.selectors.series import life
+from collector.services.collecting import collect_bars
 from collector.services.live import plan
 from marketdata_site.observability.clock import OFFSET_VARIABLE, now_us
 from providers.loop import EventLoopThread

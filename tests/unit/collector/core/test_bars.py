@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.bars import check
+from collector.core.bars import check, rows_by_symbol
 from providers.market.types import DAY_US, AssetClass, Interval, MalformedRow
 from tests.builders import NAN, VALUES, batch_of, minutes, row, us
 
@@ -160,3 +160,10 @@ def test_check_accounts_for_every_row_and_promises_the_order(rows, closed_minute
     assert (result.batch.high >= np.maximum(result.batch.open, result.batch.close)).all()
     assert (result.batch.low <= np.minimum(result.batch.open, result.batch.close)).all()
     assert (result.batch.low > 0).all()
+
+
+def test_refused_row_counts_for_its_slot_on_the_grid_or_off_it():
+    first, second, third = minutes(OPEN, 3)
+    answer = checked([row(first + 30_000_000), row(second, high=1.0), row(third)])
+    assert len(answer.rejected) == 2
+    assert sorted(rows_by_symbol(answer, Interval.M1)["AAPL"].tolist()) == [first, second, third]
