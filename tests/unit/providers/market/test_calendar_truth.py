@@ -24,7 +24,7 @@ class Truth:
     """The library's own trading minutes, with some weeks before FIRST so that the first minute asked about has one before it."""
 
     ours: Calendar
-    library: Any
+    reference: Any
     minutes: MicrosArray
 
     @property
@@ -34,9 +34,9 @@ class Truth:
 
 @pytest.fixture(scope="module", params=NAMES)
 def truth(request: pytest.FixtureRequest) -> Truth:
-    library = exchange_calendars.get_calendar(request.param, start="2020-12-01", end="2026-01-31", side="left")
-    minutes = library.minutes.values.astype("datetime64[us]").astype(np.int64)
-    return Truth(ours=get_calendar(request.param), library=library, minutes=minutes)
+    reference = exchange_calendars.get_calendar(request.param, start="2020-12-01", end="2026-01-31", side="left")
+    minutes = reference.minutes.values.astype("datetime64[us]").astype(np.int64)
+    return Truth(ours=get_calendar(request.param), reference=reference, minutes=minutes)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def test_align_minutes_agrees_with_the_library_when_the_instants_are_not_in_orde
 def test_scalar_calls_agree_with_the_library_on_random_minutes(truth: Truth, every_minute: MicrosArray) -> None:
     for ts in np.random.default_rng(2).choice(every_minute, 800).tolist():
         minute = pd.Timestamp(ts, unit="us", tz="UTC")
-        assert truth.ours.is_market_open(ts) == truth.library.is_open_on_minute(minute, ignore_breaks=False), minute
-        aligned = truth.library.minute_to_trading_minute(minute, direction="previous")
+        assert truth.ours.is_market_open(ts) == truth.reference.is_open_on_minute(minute, ignore_breaks=False), minute
+        aligned = truth.reference.minute_to_trading_minute(minute, direction="previous")
         assert truth.ours.align_minute(ts) == aligned.value // 1000, minute
 
 
@@ -90,13 +90,13 @@ def test_slots_are_the_cells_that_hold_the_librarys_minutes(truth: Truth, interv
 
 
 def test_daily_slots_are_the_librarys_sessions(truth: Truth) -> None:
-    sessions = truth.library.sessions.values.astype("datetime64[us]").astype(np.int64)
+    sessions = truth.reference.sessions.values.astype("datetime64[us]").astype(np.int64)
     expected = sessions[(sessions >= START) & (sessions < END)]
     np.testing.assert_array_equal(truth.ours.slots(Interval.D1, START, END), expected)
 
 
 def test_session_slots_give_each_minute_the_librarys_session(truth: Truth) -> None:
-    schedule = truth.library.schedule[str(FIRST) : str(LAST)]
+    schedule = truth.reference.schedule[str(FIRST) : str(LAST)]
     closes = schedule["close"].values.astype("datetime64[us]").astype(np.int64)
     days = schedule.index.values.astype("datetime64[D]").astype(np.int32)
     slots, keys = truth.ours.session_slots(Interval.M1, FIRST, LAST)
@@ -113,5 +113,5 @@ def test_special_sessions_are_flagged_as_the_library_flags_them(truth: Truth) ->
     early = [pd.Timestamp(s.date) for s in sessions if s.is_early_close]
     late = [pd.Timestamp(s.date) for s in sessions if s.is_late_open]
     span = slice(pd.Timestamp(FIRST), pd.Timestamp(LAST))
-    assert early == list(truth.library.early_closes.to_series()[span])
-    assert late == list(truth.library.late_opens.to_series()[span])
+    assert early == list(truth.reference.early_closes.to_series()[span])
+    assert late == list(truth.reference.late_opens.to_series()[span])
