@@ -16,6 +16,11 @@ def _choices(names: type[Adjustment] | type[FeedScope] | type[Capability]) -> li
     return [(name.value, name.value) for name in names]
 
 
+def capability_choices() -> list[tuple[str, str]]:
+    """What rows may be about."""
+    return _choices(Capability)
+
+
 def adapter_choices() -> list[tuple[str, str]]:
     """What the admin offers for `Provider.adapter`: every file in `providers/adapters/`."""
     return [(name, name) for name in adapter_names()]
@@ -42,7 +47,13 @@ class Provider(models.Model):
         help_text='What only this vendor can be told, e.g. {"bar_label": "end"}; see docs/providers.md.',
     )
     rate_per_minute = models.PositiveIntegerField(
-        default=300, help_text="Requests in any 60 seconds that the account allows; kept, not yet enforced."
+        default=300, help_text="Requests (or what the vendor counts instead) in any 60 seconds that the account allows."
+    )
+    rate_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The same for a day that begins at 00:00 UTC; empty: no daily quota."
+    )
+    live_reserve_percent = models.PositiveSmallIntegerField(
+        default=50, help_text="Share of the allowance that backfill never touches."
     )
     feed_scope = models.CharField(max_length=16, choices=_choices(FeedScope), default=FeedScope.CONSOLIDATED)
     adjustment = models.CharField(max_length=16, choices=_choices(Adjustment), default=Adjustment.RAW)
@@ -53,11 +64,14 @@ class Provider(models.Model):
         default=90, help_text="An absent bar means nothing before its slot has been closed for this long."
     )
     timeout_seconds = models.PositiveIntegerField(default=20, help_text="Deadline of one call, all its pages.")
+    slow_after_ms = models.PositiveIntegerField(default=5_000, help_text="A call that takes longer counts as slow.")
 
     class Meta:
         ordering = ("name",)
         constraints = (
             models.CheckConstraint(condition=Q(rate_per_minute__gt=0), name="provider_rate_positive"),
+            models.CheckConstraint(condition=Q(rate_per_day=None) | Q(rate_per_day__gt=0), name="provider_daily_rate_positive"),
+            models.CheckConstraint(condition=Q(live_reserve_percent__lte=100), name="provider_reserve_is_a_share"),
             models.CheckConstraint(condition=Q(timeout_seconds__gt=0), name="provider_timeout_positive"),
             models.CheckConstraint(condition=Q(adjustment__in=[a.value for a in Adjustment]), name="provider_adjustment_known"),
             models.CheckConstraint(condition=Q(feed_scope__in=[s.value for s in FeedScope]), name="provider_feed_scope_known"),
@@ -101,7 +115,7 @@ class Provider(models.Model):
 class RoutingPolicy(models.Model):
     """In which order providers are asked for one capability, for one tier or for all that have no row of their own."""
 
-    capability = models.CharField(max_length=16, choices=_choices(Capability))
+    capability = models.CharField(max_length=16, choices=capability_choices)
     tier = models.CharField(max_length=8, blank=True, help_text="Empty: every tier without a policy of its own.")
     providers = ArrayField(models.SlugField(max_length=40), help_text="Provider names, first asked first, separated by commas.")
 
