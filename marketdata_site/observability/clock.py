@@ -1,7 +1,8 @@
 """The one place where the wall clock is read.
 
 `MARKETDATA_CLOCK_OFFSET` (seconds, may be negative) shifts what every process takes for "now", so that a session's open can be
-watched on a Sunday. `@` and a path name a file that holds the seconds: processes that run already follow it. Only tasks, commands, consumers and views call `now()`; everything below them takes `now` as an argument.
+watched on a Sunday. `@` and a path name a file that holds the seconds: processes that run already follow it.
+Only tasks, commands, consumers and views call `now()`; everything below them takes `now` as an argument.
 """
 
 import os
