@@ -3,6 +3,7 @@
     ProviderError
     ├── RetryableError            ask again later, or ask another provider now
     │   ├── Throttled             429 or a quota: `retry_after` seconds if the vendor said so; quota, not illness
+    │   │   └── OverBudget        our own refusal: no token in time, so no request was sent
     │   ├── VendorFault           5xx, a connection that broke off, a body that broke off
     │   ├── VendorTimeout         no complete answer before the deadline
     │   └── LocalFault            DNS, refused connection, TLS: our side of the wire
@@ -45,6 +46,10 @@ class Throttled(RetryableError):
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message, status=status)
         self.retry_after = retry_after
+
+
+class OverBudget(Throttled):
+    """Our own refusal: no token came in time, so no request was sent. `retry_after`: when one is expected, in seconds."""
 
 
 class VendorFault(RetryableError):
