@@ -4,6 +4,7 @@ from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, Reje
 from collector.models.coverage import Absence, Coverage
 from collector.models.feed import FeedBatch
 from collector.models.instruments import Instrument, Series, Tier
+from collector.models.quotes import LatestQuote, Quote, QuoteSeries, RejectedQuote
 
 __all__ = [
     "Absence",
@@ -14,7 +15,11 @@ __all__ = [
     "DailyBar",
     "FeedBatch",
     "Instrument",
+    "LatestQuote",
+    "Quote",
+    "QuoteSeries",
     "RejectedBar",
+    "RejectedQuote",
     "Series",
     "Tier",
 ]

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from collector.models.instruments import Series
+from collector.models.rejected import RejectedRow
 from providers.models import Provider
 
 
@@ -90,19 +91,11 @@ class BarAlternate(BarColumns):
         constraints = (models.UniqueConstraint(fields=["series", "start", "provider"], name="alternate_once_per_provider"),)
 
 
-class RejectedBar(models.Model):
-    """A row that a provider sent and we refused. It never covers its slot. Repeats of the same row are counted, not added."""
+class RejectedBar(RejectedRow):
+    """A bar that a provider sent and we refused. It never covers its slot."""
 
     series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="+")
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="+")
     start = models.DateTimeField(null=True, help_text="Null when the row named no readable time.")
-    reason = models.CharField(max_length=40, help_text="Short stable code, e.g. high_below_low.")
-    detail = models.TextField(blank=True, help_text="What was expected and what came.")
-    raw = models.TextField(help_text="The row as it came.")
-    fingerprint = models.CharField(max_length=32, editable=False)
-    times_seen = models.IntegerField(default=1)
-    first_seen_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["series", "provider", "fingerprint"], name="rejected_row_once"),)

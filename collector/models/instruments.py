@@ -27,6 +27,10 @@ class Tier(models.Model):
     planned_through = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Newest boundary a plan was made for."
     )
+    quote_cadence_seconds = models.PositiveIntegerField(default=60, help_text="Quotes are asked for once in so many seconds.")
+    quotes_planned_through = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Newest boundary that quotes were planned for."
+    )
 
     class Meta:
         ordering = ("code",)
@@ -35,6 +39,7 @@ class Tier(models.Model):
             models.CheckConstraint(condition=Q(lateness_seconds__lt=F("cadence_seconds")), name="tier_lateness_under_cadence"),
             models.CheckConstraint(condition=Q(objective__gt=0) & Q(objective__lt=1), name="tier_objective_is_a_share"),
             models.CheckConstraint(condition=Q(backfill_cap__gt=0), name="tier_cap_positive"),
+            models.CheckConstraint(condition=Q(quote_cadence_seconds__gte=1), name="tier_quote_cadence_positive"),
         )
 
     def __str__(self) -> str:
