@@ -74,8 +74,8 @@ def option(account: Account, name: str, *, known: Mapping[str, Option]) -> str:
     return value
 
 
-def symbols_per_call(adapter: Adapter, account: Account) -> int:
-    """How many symbols one call may name: the vendor's limit, less where the account says so."""
-    most = adapter.limits.max_symbols_per_call
+def symbols_per_call(adapter: Adapter, account: Account, *, most: int | None = None) -> int:
+    """How many symbols one call may name: `most` (that of bars unless given), less where the account says so."""
+    most = adapter.limits.max_symbols_per_call if most is None else most
     known = known_options(adapter)
     return min(most, int(option(account, SYMBOLS_PER_CALL, known=known))) if SYMBOLS_PER_CALL in known else most

@@ -1,21 +1,25 @@
-"""One bar query to one provider: all pages to the end, under one deadline.
+"""One query for bars or quotes to one provider: all pages to the end, under one deadline.
 
 No failover, no budget, no retries: that is `providers.fetching`'s work. A failed later page fails the whole answer, because
 part of an answer would pass for silence about the rest.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from marketdata_site.observability.clock import now_us
 from marketdata_site.observability.redaction import redact
 from providers.accounts import secrets_of
-from providers.adapter import Account, Adapter, BarPage, HttpRequest, HttpResponse, check_supported, windows
+from providers.adapter import Account, Adapter, HttpRequest, HttpResponse, check_supported, windows
 from providers.errors import MalformedAnswer, ProviderError, UnknownSymbol, VendorTimeout
 from providers.http import VendorHttp
+from providers.market.quotes import QuoteBatch, QuoteQuery
 from providers.market.types import BarBatch, BarQuery, Micros
+from providers.quote_adapter import QuoteAdapter, check_quotes_supported
 from providers.refusals import vendor_time_us
 
 MAX_PAGES = 1_000
@@ -25,8 +29,13 @@ MAX_UNKNOWN_ROUNDS = 20
 Admit = Callable[[], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BarAnswer:
+Batch = TypeVar("Batch", BarBatch, QuoteBatch)
+_PageBatch_co = TypeVar("_PageBatch_co", BarBatch, QuoteBatch, covariant=True)
+Query = TypeVar("Query", BarQuery, QuoteQuery)
+
+
+@dataclass(frozen=True, eq=False)  # no slots: the names below could not be called
+class Answer(Generic[Batch]):
     """A complete answer.
 
     `asked_at`: our clock just before the first request; `received_at`: when the last page was complete. `vendor_time`: the
@@ -34,7 +43,7 @@ class BarAnswer:
     `calls`: requests sent.
     """
 
-    batch: BarBatch
+    batch: Batch
     asked_at: Micros
     received_at: Micros
     vendor_time: Micros | None
@@ -44,9 +53,36 @@ class BarAnswer:
     elapsed_s: float
 
 
+BarAnswer: TypeAlias = Answer[BarBatch]
+QuoteAnswer: TypeAlias = Answer[QuoteBatch]
+
+
+class _Page(Protocol[_PageBatch_co]):
+    """`BarPage` or `QuotePage`."""
+
+    @property
+    def batch(self) -> _PageBatch_co: ...
+    @property
+    def next(self) -> HttpRequest | None: ...
+    @property
+    def is_delayed(self) -> bool: ...
+    @property
+    def unknown_symbols(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Question(Generic[Query, Batch]):
+    """What an adapter does with one kind of query: the windows of single requests, the first page's request, reading a page."""
+
+    query: Query
+    windows: Callable[[Query], Iterable[Query]]
+    request: Callable[[Query, Account], HttpRequest]
+    parse: Callable[[HttpResponse, Query, Account], _Page[Batch]]
+    concat: Callable[[list[Batch]], Batch]
+
+
 @dataclass(slots=True)
 class _Asking:
-    adapter: Adapter
     account: Account
     http: VendorHttp
     deadline: float
@@ -55,18 +91,18 @@ class _Asking:
     vendor_time: Micros | None = None
     _seen: set[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=set)
 
-    async def pages(self, query: BarQuery) -> list[BarPage]:
-        pages: list[BarPage] = []
+    async def pages(self, question: _Question[Query, Batch]) -> list[_Page[Batch]]:
+        pages: list[_Page[Batch]] = []
         self._seen.clear()
         self.vendor_time = None
-        for window in windows(self.adapter, query):
-            request: HttpRequest | None = self.adapter.bars_request(window, self.account)
+        for window in question.windows(question.query):
+            request: HttpRequest | None = question.request(window, self.account)
             while request is not None:
                 self._guard(request)
                 response = await self._send(request)
                 if self.vendor_time is None:
                     self.vendor_time = vendor_time_us(response.headers)
-                pages.append(self.adapter.parse_bars(response, window, self.account))
+                pages.append(question.parse(response, window, self.account))
                 request = pages[-1].next
         return pages
 
@@ -106,16 +142,44 @@ async def fetch_bars(
 
     Raises: ProviderError; UnknownSymbol when no symbol is left or the vendor did not say which one.
     """
+    check_supported(adapter, query, account=account, now=now_us())
+    question = _Question(query, partial(windows, adapter), adapter.bars_request, adapter.parse_bars, BarBatch.concat)
+    return await _ask(question, account, http=http, deadline_s=deadline_s, admit=admit)
+
+
+async def fetch_quotes(
+    adapter: QuoteAdapter,
+    account: Account,
+    query: QuoteQuery,
+    *,
+    http: VendorHttp,
+    deadline_s: float,
+    admit: Admit | None = None,
+) -> QuoteAnswer:
+    """The newest quotes, complete or not at all; otherwise as `fetch_bars`. Raises: ProviderError."""
+    check_quotes_supported(adapter, query, account=account)
+    question = _Question(query, _whole, adapter.quotes_request, adapter.parse_quotes, QuoteBatch.concat)
+    return await _ask(question, account, http=http, deadline_s=deadline_s, admit=admit)
+
+
+def _whole(query: QuoteQuery) -> tuple[QuoteQuery]:
+    return (query,)
+
+
+async def _ask(
+    question: _Question[Query, Batch], account: Account, *, http: VendorHttp, deadline_s: float, admit: Admit | None
+) -> Answer[Batch]:
     asked_at, begun = now_us(), time.monotonic()
-    check_supported(adapter, query, account=account, now=asked_at)
-    asking = _Asking(adapter, account, http, begun + deadline_s, admit)
+    asking = _Asking(account, http, begun + deadline_s, admit)
+    pages: list[_Page[Batch]]
+    unknown: list[str]
     try:
-        pages, unknown = await _known_pages(asking, query)
+        pages, unknown = await _known_pages(asking, question)
     except ProviderError as error:
         error.args = (redact(str(error), secrets=secrets_of(account)),)  # a net below each adapter's own care
         raise
-    return BarAnswer(
-        batch=BarBatch.concat([page.batch for page in pages]),
+    return Answer(
+        batch=question.concat([page.batch for page in pages]),
         asked_at=asked_at,
         received_at=now_us(),
         vendor_time=asking.vendor_time,
@@ -126,15 +190,16 @@ async def fetch_bars(
     )
 
 
-async def _known_pages(asking: _Asking, query: BarQuery) -> tuple[list[BarPage], list[str]]:
+async def _known_pages(asking: _Asking, question: _Question[Query, Batch]) -> tuple[list[_Page[Batch]], list[str]]:
     unknown: list[str] = []
     for rounds in count(1):
         try:
-            return await asking.pages(query), unknown
+            return await asking.pages(question), unknown
         except UnknownSymbol as refusal:
-            rest = tuple(symbol for symbol in query.symbols if symbol not in refusal.symbols)
-            if not rest or rest == query.symbols or rounds > MAX_UNKNOWN_ROUNDS:
+            symbols = question.query.symbols
+            rest = tuple(symbol for symbol in symbols if symbol not in refusal.symbols)
+            if not rest or rest == symbols or rounds > MAX_UNKNOWN_ROUNDS:
                 raise
-            unknown += [symbol for symbol in query.symbols if symbol in refusal.symbols]
-            query = replace(query, symbols=rest)
+            unknown += [symbol for symbol in symbols if symbol in refusal.symbols]
+            question = replace(question, query=replace(question.query, symbols=rest))
     raise AssertionError("count() does not end")

@@ -1,4 +1,4 @@
-"""Asking one provider for bars of many symbols: chunks of what one call takes, a bounded number at once, one merged answer.
+"""Asking one provider for bars or quotes of many symbols: chunks of what one call takes, a bounded number at once, one merged answer.
 
 Which provider comes next for what this one did not answer is the caller's loop (`collector.services.collecting`): it alone knows
 whether an answer is credible.
@@ -6,13 +6,14 @@ whether an answer is credible.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Generic, TypeAlias
 
 import numpy as np
 
 from providers.accounts import symbols_per_call
-from providers.asking import BarAnswer, fetch_bars
+from providers.asking import Answer, BarAnswer, Batch, QuoteAnswer, fetch_bars, fetch_quotes
 from providers.errors import (
     AuthFailed,
     LocalFault,
@@ -20,11 +21,14 @@ from providers.errors import (
     ProviderError,
     Throttled,
     UnknownSymbol,
+    UnsupportedRequest,
     VendorFault,
     VendorTimeout,
 )
 from providers.http import VendorHttp
-from providers.market.types import BarBatch, BarQuery, Micros
+from providers.market.quotes import QuoteBatch, QuoteQuery
+from providers.market.types import AssetClass, BarBatch, BarQuery, Micros
+from providers.quote_adapter import quotes_of
 from providers.selectors import Candidate
 
 MAX_CONCURRENT_CALLS = 8
@@ -35,16 +39,16 @@ _STOPS_THE_PROVIDER = (AuthFailed, NotEntitled, Throttled, LocalFault)
 """After one of these the other chunks of the job would only get the same."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ProviderAnswer:
+@dataclass(frozen=True, eq=False)  # no slots: the names below could not be called
+class ProviderResult(Generic[Batch]):
     """What one provider said, in our symbols.
 
-    `answered`: symbols that a complete answer covered, with bars or without. `failed`: the error of each of the others.
+    `answered`: symbols that a complete answer covered, with rows or without. `failed`: the error of each of the others.
     `asked_at` is the earliest and `received_at` the latest of its calls, `vendor_time` the earliest `Date` header seen.
     """
 
     candidate: Candidate
-    batch: BarBatch
+    batch: Batch
     answered: frozenset[str]
     failed: Mapping[str, ProviderError]
     asked_at: Micros
@@ -52,6 +56,12 @@ class ProviderAnswer:
     vendor_time: Micros | None
     is_delayed: bool
     calls: int
+
+
+ProviderAnswer: TypeAlias = ProviderResult[BarBatch]
+ProviderQuotes: TypeAlias = ProviderResult[QuoteBatch]
+_Fetch: TypeAlias = Callable[[tuple[str, ...], float], Awaitable[Answer[Batch]]]
+"""One call for vendor symbols, within so many seconds."""
 
 
 async def ask_provider(
@@ -67,17 +77,58 @@ async def ask_provider(
 
     Ends within `deadline_s`: what was not asked by then has failed. Two of our symbols may share one of theirs. Never raises ProviderError.
     """
+    adapter, account = candidate.adapter, candidate.account
+
+    async def fetch(symbols: tuple[str, ...], left_s: float) -> BarAnswer:
+        return await fetch_bars(adapter, account, replace(query, symbols=symbols), http=http, deadline_s=left_s)
+
+    asker = _ChunkAsker(candidate, fetch, deadline_s)
+    await asker.ask_all(vendor_symbols, size=symbols_per_call(adapter, account))
+    return _result(asker, vendor_symbols, BarBatch.empty(), asked_at=asked_at)
+
+
+async def ask_provider_for_quotes(
+    candidate: Candidate,
+    *,
+    asset_class: AssetClass,
+    vendor_symbols: Mapping[str, str],
+    http: VendorHttp,
+    asked_at: Micros,
+    deadline_s: float = DEADLINE_S,
+) -> ProviderQuotes:
+    """Ask for the newest quotes of all of `vendor_symbols` (ours → theirs); otherwise as `ask_provider`.
+
+    A provider without quotes fails for each symbol as `UnsupportedRequest`, without a call.
+    """
+    adapter, account = quotes_of(candidate.adapter), candidate.account
+    most = adapter.quote_limits.max_symbols_per_call if adapter is not None else None
+
+    async def fetch(symbols: tuple[str, ...], left_s: float) -> QuoteAnswer:
+        if adapter is None:
+            raise UnsupportedRequest(f"{candidate.adapter.name} has no quotes")
+        return await fetch_quotes(adapter, account, QuoteQuery(symbols, asset_class), http=http, deadline_s=left_s)
+
+    asker = _ChunkAsker(candidate, fetch, deadline_s)
+    await asker.ask_all(vendor_symbols, size=symbols_per_call(candidate.adapter, account, most=most))
+    return _result(asker, vendor_symbols, QuoteBatch.empty(), asked_at=asked_at)
+
+
+def _by_vendor_symbol(vendor_symbols: Mapping[str, str]) -> dict[str, list[str]]:
     ours: dict[str, list[str]] = {}
     for symbol, spelled in vendor_symbols.items():
         ours.setdefault(spelled, []).append(symbol)
-    size = symbols_per_call(candidate.adapter, candidate.account)
-    theirs = list(ours)
-    asker = _ChunkAsker(candidate, query, http, deadline_s)
-    await asyncio.gather(*(asker.ask(tuple(theirs[i : i + size])) for i in range(0, len(theirs), size)))
+    return ours
+
+
+def _result(
+    asker: "_ChunkAsker[Batch]", vendor_symbols: Mapping[str, str], nothing: Batch, *, asked_at: Micros
+) -> ProviderResult[Batch]:
+    """All chunks' answers as one in our symbols; `nothing` is the batch of no answer."""
+    ours = _by_vendor_symbol(vendor_symbols)
     answers = asker.answers
-    return ProviderAnswer(
-        candidate=candidate,
-        batch=_in_our_symbols(BarBatch.concat([answer.batch for answer in answers]), ours),
+    return ProviderResult(
+        candidate=asker.candidate,
+        batch=_in_our_symbols(nothing.concat([answer.batch for answer in answers]), ours),
         answered=frozenset(symbol for spelled in asker.answered for symbol in ours[spelled]),
         failed={symbol: error for spelled, error in asker.failed.items() for symbol in ours[spelled]},
         asked_at=min((a.asked_at for a in answers), default=asked_at),
@@ -88,34 +139,45 @@ async def ask_provider(
     )
 
 
-def _in_our_symbols(batch: BarBatch, ours: Mapping[str, Sequence[str]]) -> BarBatch:
-    named = replace(
-        batch,
-        symbols=tuple(ours[symbol][0] for symbol in batch.symbols),
-        malformed=tuple(replace(row, symbol=name) for row in batch.malformed for name in ours.get(row.symbol, [row.symbol])),
-    )
-    shared = [_relabelled(batch, index, name) for index, symbol in enumerate(batch.symbols) for name in ours[symbol][1:]]
-    return BarBatch.concat([named, *shared])
+def _in_our_symbols(batch: Batch, ours: Mapping[str, Sequence[str]]) -> Batch:
+    parts: list[Batch] = [
+        replace(
+            batch,
+            symbols=tuple(ours[symbol][0] for symbol in batch.symbols),
+            malformed=tuple(
+                replace(row, symbol=name) for row in batch.malformed for name in ours.get(row.symbol, [row.symbol])
+            ),
+        )
+    ]
+    for index, symbol in enumerate(batch.symbols):
+        parts.extend(_relabelled(batch, index, name) for name in ours[symbol][1:])
+    return batch.concat(parts)
 
 
-def _relabelled(batch: BarBatch, index: int, name: str) -> BarBatch:
+def _relabelled(batch: Batch, index: int, name: str) -> Batch:
     rows = batch.where(batch.symbol_index == index)
     return replace(rows, symbols=(name,), symbol_index=np.zeros(len(rows), dtype=np.int32), malformed=())
 
 
-class _ChunkAsker:
-    """The calls of one job to one provider, and what came of them."""
+class _ChunkAsker(Generic[Batch]):
+    """The calls of one job to one provider, for bars or quotes, and what came of them."""
 
-    def __init__(self, candidate: Candidate, query: BarQuery, http: VendorHttp, deadline_s: float) -> None:
-        self.candidate, self.query, self.http = candidate, query, http
+    def __init__(self, candidate: Candidate, fetch: _Fetch[Batch], deadline_s: float) -> None:
+        self.candidate = candidate
+        self.fetch: _Fetch[Batch] = fetch
         self.until = time.monotonic() + deadline_s
         self.slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
-        self.answers: list[BarAnswer] = []
+        self.answers: list[Answer[Batch]] = []
         self.answered: set[str] = set()
         self.failed: dict[str, ProviderError] = {}
         self.calls = 0
         self.failures_in_a_row = 0
         self.stop: ProviderError | None = None
+
+    async def ask_all(self, vendor_symbols: Mapping[str, str], *, size: int) -> None:
+        """All of the vendor's symbols, each once, `size` a call."""
+        theirs = list(_by_vendor_symbol(vendor_symbols))
+        await asyncio.gather(*(self.ask(tuple(theirs[i : i + size])) for i in range(0, len(theirs), size)))
 
     async def ask(self, symbols: tuple[str, ...]) -> None:
         """One answer for one chunk: every symbol of it ends up answered or failed."""
@@ -127,7 +189,7 @@ class _ChunkAsker:
                 self._fail(symbols, self.stop)
                 return
             try:
-                answer = await self._fetch(symbols, left)
+                answer = await self.fetch(symbols, min(self.candidate.deadline_s, left))
             except ProviderError as error:
                 self._count_failure(error)
                 self._fail(symbols, error)
@@ -139,13 +201,8 @@ class _ChunkAsker:
         self.answered.update(s for s in symbols if s not in answer.unknown_symbols)
         self.answers.append(answer)
 
-    async def _fetch(self, symbols: tuple[str, ...], left: float) -> BarAnswer:
-        candidate = self.candidate
-        query, deadline = replace(self.query, symbols=symbols), min(candidate.deadline_s, left)
-        return await fetch_bars(candidate.adapter, candidate.account, query, http=self.http, deadline_s=deadline)
-
     def _count_failure(self, error: ProviderError) -> None:
-        self.calls += 1
+        self.calls += not isinstance(error, UnsupportedRequest)  # that one was refused before it was sent
         self.failures_in_a_row += isinstance(error, VendorTimeout | VendorFault)
         if isinstance(error, _STOPS_THE_PROVIDER) or self.failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
             self.stop = self.stop or error
