@@ -4,6 +4,7 @@
     ├── RetryableError            ask again later, or ask another provider now
     │   ├── Throttled             429 or a quota: `retry_after` seconds if the vendor said so; quota, not illness
     │   │   └── OverBudget        our own refusal: no token in time, so no request was sent
+    │   ├── CircuitOpen           our own refusal: the provider failed too often, so the rest is not sent
     │   ├── VendorFault           5xx, a connection that broke off, a body that broke off
     │   ├── VendorTimeout         no complete answer before the deadline
     │   └── LocalFault            DNS, refused connection, TLS: our side of the wire
@@ -50,6 +51,10 @@ class Throttled(RetryableError):
 
 class OverBudget(Throttled):
     """Our own refusal: no token came in time, so no request was sent. `retry_after`: when one is expected, in seconds."""
+
+
+class CircuitOpen(RetryableError):
+    """Our own refusal: the provider failed too often, so the rest is not sent."""
 
 
 class VendorFault(RetryableError):
