@@ -35,7 +35,9 @@ from providers.market.types import (
     MicrosArray,
     to_us,
 )
+from providers.policy import Snapshot
 from providers.selectors import Candidate, ranks, route
+from providers.services import policies
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +59,9 @@ class Collected:
 def collect_bars(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread) -> Collected:
     """Run a job to its end; every provider's answer is written before the next one is asked, so a killed worker loses one answer at most."""
     outcome = Collected()
+    snapshot = policies.current()
     for group in _groups(job):
-        _Collection(job, group, now=now, loop=loop, outcome=outcome).run()
+        _Collection(job, group, snapshot=snapshot, now=now, loop=loop, outcome=outcome).run()
     log.info(
         "%s %s %s: %d symbols of [%s, %s): %d new, %d replaced, %d unchanged, %d rejected bars from %s",
         job.tier, job.priority, job.interval, len(job.symbols), job.start.isoformat(), job.end.isoformat(),
@@ -98,9 +101,16 @@ class _Collection:
     """One group of a job: same asset class, same calendar, same feed accepted."""
 
     def __init__(
-        self, job: BarsFetchJob, group: Sequence[Series], *, now: Micros, loop: EventLoopThread, outcome: Collected
+        self,
+        job: BarsFetchJob,
+        group: Sequence[Series],
+        *,
+        snapshot: Snapshot,
+        now: Micros,
+        loop: EventLoopThread,
+        outcome: Collected,
     ) -> None:
-        self.job, self.now, self.loop, self.outcome = job, now, loop, outcome
+        self.job, self.snapshot, self.now, self.loop, self.outcome = job, snapshot, now, loop, outcome
         self.series = {_name(series, group): series for series in group}
         self.interval = Interval(job.interval)
         self.asset_class = AssetClass(group[0].instrument.asset_class)
@@ -114,8 +124,8 @@ class _Collection:
 
     def run(self) -> None:
         wanted = dict.fromkeys(self.series, "no provider in the policy takes it")
-        ranking = ranks(capability=self.capability, tier=self.job.tier)
-        for candidate in route(capability=self.capability, tier=self.job.tier, only=self.job.provider):
+        ranking = ranks(self.snapshot, capability=self.capability, tier=self.job.tier)
+        for candidate in route(self.snapshot, capability=self.capability, tier=self.job.tier, only=self.job.provider):
             names = [name for name in wanted if _takes(self.series[name], candidate)]
             if not names:
                 continue

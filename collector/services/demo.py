@@ -11,12 +11,14 @@ from collector.models import Instrument, Tier
 from collector.services.instruments import LoadCounts, save_lines
 from providers.market.types import Capability
 from providers.models import Provider, RoutingPolicy
+from providers.services import policies
 
 CREDENTIALS = {
     "polygon": {"api_key": "POLYGON_API_KEY"},
     "alpaca": {"key_id": "ALPACA_API_KEY_ID", "secret_key": "ALPACA_API_SECRET_KEY"},
 }
 CAPABILITIES = (Capability.BARS_1M, Capability.BARS_1D)
+AUTHOR = "load_demo"
 HEAD_START = timedelta(minutes=5)
 """New series begin this long ago, within what live collection looks back on: the first bars do not wait for a minute to pass."""
 
@@ -28,18 +30,38 @@ def load_demo(*, simulator_url: str, now: datetime) -> LoadCounts:
     """Make what is missing of the demo. Repeatable: rows that exist stay as the operator left them.
 
     Two exceptions: a demo provider that asks a simulator follows it to its new address, and nothing is made beside a provider
-    that asks anyone else, because made-up bars must never stand among real ones.
+    that asks anyone else, because made-up bars must never stand among real ones. The version that runs follows as well.
     """
     with transaction.atomic():
-        _follow(simulator_url)
-        if any(not _SIMULATOR.fullmatch(url) and url != simulator_url for url in _addresses()):
-            return LoadCounts(created=0, updated=0, unchanged=0)
-        for name, credentials in CREDENTIALS.items():
-            values = {"adapter": name, "base_url": simulator_url, "credentials": credentials}
-            Provider.objects.get_or_create(name=name, defaults=values)
-        for capability in CAPABILITIES:
-            RoutingPolicy.objects.get_or_create(capability=capability, tier="", defaults={"providers": list(CREDENTIALS)})
-        return _load_missing(now)
+        has_edits = policies.draft_differs()
+        counts = _load(simulator_url, now)
+        _bring_up(simulator_url, has_edits=has_edits, now=now)
+    return counts
+
+
+def _load(simulator_url: str, now: datetime) -> LoadCounts:
+    _follow(simulator_url)
+    if any(not _SIMULATOR.fullmatch(url) and url != simulator_url for url in _addresses()):
+        return LoadCounts(created=0, updated=0, unchanged=0)
+    for name, credentials in CREDENTIALS.items():
+        values = {"adapter": name, "base_url": simulator_url, "credentials": credentials}
+        Provider.objects.get_or_create(name=name, defaults=values)
+    for capability in CAPABILITIES:
+        RoutingPolicy.objects.get_or_create(capability=capability, tier="", defaults={"providers": list(CREDENTIALS)})
+    return _load_missing(now)
+
+
+def _bring_up(simulator_url: str, *, has_edits: bool, now: datetime) -> None:
+    """Rows that were made or moved here become active; an operator's edits that wait for a reload go on waiting."""
+    active = policies.current()
+    if active.number is None:
+        policies.start(author=AUTHOR, now=now)
+    elif not has_edits and policies.draft_differs():
+        policies.reload(author=AUTHOR, through="start", now=now)
+    elif has_edits:
+        old = {name: active.providers[name].base_url for name in CREDENTIALS if name in active.providers}
+        moved = {name: simulator_url for name, url in old.items() if _SIMULATOR.fullmatch(url)}
+        policies.move(base_urls=moved, author=AUTHOR, now=now)
 
 
 def _addresses() -> list[str]:

@@ -13,7 +13,9 @@ from collector.models import Tier
 from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
 from providers.market.calendar import Calendar, get_calendar
 from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
+from providers.policy import Snapshot
 from providers.selectors import route
+from providers.services import policies
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ def plan(*, now: Micros) -> list[BarsFetchJob]:
     nothing to do. A plan whose messages are lost is repeated at the next boundary, because slots stay uncovered.
     """
     jobs: list[BarsFetchJob] = []
+    snapshot: Snapshot | None = None
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
@@ -40,12 +43,13 @@ def plan(*, now: Micros) -> list[BarsFetchJob]:
             if tier.planned_through is not None and is_planned(boundary, to_us(tier.planned_through), cadence=cadence):
                 continue
             Tier.objects.filter(pk=tier.pk).update(planned_through=from_us(boundary))
-            jobs.extend(_tier_jobs(tier, boundary))
+            snapshot = snapshot or policies.current()
+            jobs.extend(_tier_jobs(tier, boundary, snapshot))
     return jobs
 
 
-def _tier_jobs(tier: Tier, boundary: Micros) -> Iterable[BarsFetchJob]:
-    due = sorted(_due(tier, boundary))
+def _tier_jobs(tier: Tier, boundary: Micros, snapshot: Snapshot) -> Iterable[BarsFetchJob]:
+    due = sorted(_due(tier, boundary, snapshot))
     next_plan = boundary + (tier.cadence_seconds + tier.lateness_seconds) * SECOND_US
     for (_, mic, interval, hours, adjustment), members in groupby(due, key=lambda row: row[0]):
         for symbols, start in split([(symbol, start) for _, symbol, start in members], most=MAX_SYMBOLS):
@@ -63,12 +67,12 @@ def _tier_jobs(tier: Tier, boundary: Micros) -> Iterable[BarsFetchJob]:
             )
 
 
-def _overlap(interval: Interval, tier: str) -> Micros:
+def _overlap(snapshot: Snapshot, interval: Interval, tier: str) -> Micros:
     """How far behind the first open slot to read for late corrections: the longest that a provider of the route asks for."""
-    return max((c.overlap for c in route(capability=Capability.of_bars(interval), tier=tier)), default=0)
+    return max((c.overlap for c in route(snapshot, capability=Capability.of_bars(interval), tier=tier)), default=0)
 
 
-def _due(tier: Tier, boundary: Micros) -> Iterable[_Due]:
+def _due(tier: Tier, boundary: Micros, snapshot: Snapshot) -> Iterable[_Due]:
     """Series of a tier with a closed, uncovered slot in the live window, and from which slot on each is to be read.
 
     A calendar that can't be had (a name gone from the library, hours that it lacks) costs its own series only.
@@ -82,12 +86,14 @@ def _due(tier: Tier, boundary: Micros) -> Iterable[_Due]:
         rows = cursor.fetchall()
     for calendar, interval, hours in rows:
         try:
-            yield from _due_of_calendar(tier, calendar, Interval(interval), Hours(hours), boundary)
+            yield from _due_of_calendar(tier, calendar, Interval(interval), Hours(hours), boundary, snapshot=snapshot)
         except ValueError as error:
             log.error("no plan for %s series on %s: %s", tier.code, calendar, error, extra={"action": "calendar_unusable"})
 
 
-def _due_of_calendar(tier: Tier, calendar: str, interval: Interval, hours: Hours, boundary: Micros) -> Iterable[_Due]:
+def _due_of_calendar(
+    tier: Tier, calendar: str, interval: Interval, hours: Hours, boundary: Micros, *, snapshot: Snapshot
+) -> Iterable[_Due]:
     window = max(settings.LIVE_WINDOW_SECONDS * SECOND_US, 2 * interval.us, 2 * tier.cadence_seconds * SECOND_US)
     venue = get_calendar(calendar, hours)
     slots = venue.slots(interval, boundary - window, boundary - interval.us + 1)
@@ -122,7 +128,7 @@ def _due_of_calendar(tier: Tier, calendar: str, interval: Interval, hours: Hours
             },
         )
         rows = cursor.fetchall()
-    overlap, starts = _overlap(interval, tier.code), {}
+    overlap, starts = _overlap(snapshot, interval, tier.code), {}
     for mic, adjustment, symbol, first, low in rows:
         if (first, low) not in starts:
             starts[first, low] = _read_from(venue, interval, round(first * SECOND_US), round(low * SECOND_US), overlap)

@@ -3,7 +3,7 @@
 from providers.models.accounts import Provider, RoutingPolicy, adapter_choices
 from providers.models.budgets import ProviderBudget
 from providers.models.standings import HealthSample, Incumbent, ProviderState
-from providers.models.versions import ActivePolicy, PolicyVersion, ProcessVersion
+from providers.models.versions import ActivePolicy, PolicyVersion, ProcessVersion, ReloadAttempt
 
 __all__ = [
     "ActivePolicy",
@@ -14,6 +14,7 @@ __all__ = [
     "Provider",
     "ProviderBudget",
     "ProviderState",
+    "ReloadAttempt",
     "RoutingPolicy",
     "adapter_choices",
 ]

@@ -41,6 +41,30 @@ class ActivePolicy(models.Model):
         return str(self.version_id)
 
 
+class ReloadAttempt(models.Model):
+    """Each attempt to make a version active, refused ones too: an operator sees why nothing changed. Kept for 90 days."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    is_ok = models.BooleanField()
+    error = models.TextField(blank=True, help_text="The first fault of a refused candidate.")
+    version = models.BigIntegerField(null=True, help_text="The version that it made active.")
+    author = models.CharField(max_length=150)
+    through = models.CharField(max_length=20, help_text="admin, api, command or start.")
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(is_ok=True, error="", version__isnull=False) | (Q(is_ok=False) & ~Q(error="")),
+                name="reload_attempt_says_why",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.at}: {f'version {self.version}' if self.is_ok else self.error}"
+
+
 class ProcessVersion(models.Model):
     """The version that one process runs, as it last said."""
 

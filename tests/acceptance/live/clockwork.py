@@ -24,9 +24,10 @@ from marketdata_site.observability.clock import OFFSET_VARIABLE, now_us
 from providers.loop import EventLoopThread
 from providers.market.calendar import get_calendar
 from providers.market.types import MINUTE_US, AssetClass, Hours, Interval, from_us, to_us
-from providers.models import Provider, RoutingPolicy
+from providers.models import Provider
 from providers.simulator.launch import SimulatorControl, start_simulator
 from providers.simulator.options import SimulatorOptions
+from tests.integration.collector.rows import make_policy
 
 MINUTE = timedelta(minutes=1)
 
@@ -69,7 +70,7 @@ def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, universe: str = "")
         names = {"polygon": {"api_key": "DESK_KEY"}, "alpaca": {"key_id": "DESK_KEY", "secret_key": "DESK_KEY"}}
         for name, credentials in names.items():
             Provider.objects.create(name=name, adapter=name, base_url=vendors.url, credentials=credentials)
-        RoutingPolicy.objects.create(capability="bars_1m", providers=list(names))
+        make_policy(*names)
         yield Desk(vendors, loop, monkeypatch)
 
 

@@ -9,6 +9,7 @@ import pytest
 from collector.models import Coverage
 from providers.models import RoutingPolicy
 from tests.acceptance.live.clockwork import MINUTE, Desk, desk, listed, open_slots
+from tests.integration.collector.rows import reload_policies
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BEGIN = datetime(2025, 6, 2, 14, 0, tzinfo=UTC)
@@ -18,6 +19,7 @@ BEGIN = datetime(2025, 6, 2, 14, 0, tzinfo=UTC)
 def running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Desk]:
     with desk(monkeypatch, tmp_path) as started:
         RoutingPolicy.objects.update(providers=["polygon"])
+        reload_policies()
         yield started
 
 

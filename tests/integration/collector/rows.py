@@ -8,9 +8,11 @@ import numpy as np
 from collector.core.messages import SeriesLabel
 from collector.models import Instrument, Series, Tier
 from collector.store import AbsentSlots, WriteBatch
+from marketdata_site.observability import clock
 from providers.market.calendar import get_calendar
 from providers.market.types import SECOND_US, Hours, Interval, Micros
 from providers.models import Provider, RoutingPolicy
+from providers.services import policies
 from tests.builders import batch_of, moment
 
 TIERS = {"T0": (2, 0.005, 5_000), "T1": (5, 0.02, 10_000), "T2": (10, 0.05, 20_000)}
@@ -25,8 +27,16 @@ def make_provider(name: str = "polygon", *, adapter: str = "", **values: Any) ->
 
 
 def make_policy(*names: str, capability: str = "bars_1m", tier: str = "") -> RoutingPolicy:
-    """The order in which providers are asked."""
-    return RoutingPolicy.objects.create(capability=capability, tier=tier, providers=list(names))
+    """The order in which providers are asked, from now on."""
+    policy = RoutingPolicy.objects.create(capability=capability, tier=tier, providers=list(names))
+    reload_policies()
+    return policy
+
+
+def reload_policies() -> None:
+    """What rows say now becomes the active version."""
+    result = policies.reload(author="a test", through="command", now=clock.now())
+    assert result.ok, result.error
 
 
 def make_tier(code: str = "T0") -> Tier:
