@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.apps import apps
 from django.db import connection
@@ -9,9 +10,13 @@ from django.db import connection
 from collector.models import Instrument, Series, Tier
 from collector.replay.choosing import Choice, Taken, asset_class_of
 from collector.replay.planning import Target, target_of
+from marketdata_site.observability import clock
 from providers.market.types import Adjustment, Capability, FeedScope, Interval, from_us
 from providers.models import Provider, RoutingPolicy
+from providers.policy import Overrides
 from providers.registry import get_adapter
+from providers.services import policies
+from providers.services import policies
 
 TIER = "T0"
 NO_LIMIT = 1_000_000
@@ -49,14 +54,25 @@ def clear() -> None:
         cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
 
 
-def create_providers(choices: Iterable[Choice], *, vendors: Sequence[str], url: str) -> dict[AccountKey, Provider]:
-    """A row an account at the simulator's address, and the policy that asks them in the order of the vendors."""
+def create_providers(
+    choices: Iterable[Choice], *, vendors: Sequence[str], url: str, now: datetime
+) -> dict[AccountKey, Provider]:
+    """A row an account at the simulator's address, and the policy, made active, that asks them in the order of the vendors."""
     used = {key_of(vendor, taken) for choice in choices for vendor, taken in choice.taken.items()}
     keys = sorted(used, key=lambda key: (vendors.index(key.vendor), key.name))
     providers = {key: _provider(key, url) for key in keys}
     for interval in Interval if providers else ():
-        names = [provider.name for provider in providers.values()]
-        RoutingPolicy.objects.create(capability=Capability.of_bars(interval), providers=names)
+        names = [row.name for key, row in providers.items() if interval in get_adapter(key.vendor).limits.intervals]
+        if names:
+            RoutingPolicy.objects.create(capability=Capability.of_bars(interval), providers=names)
+    # An operator's overrides count for nothing here.
+    result = policies.reload(author="replay_dataset", through="command", now=clock.now(), overrides=Overrides({}))
+    if not result.ok:
+        raise RuntimeError(f"the replay's own policy is refused: {result.error}")
+    if providers:
+        done = policies.reload(author="replay_dataset", through="command", now=now)
+        if not done.ok:
+            raise RuntimeError(f"the replay's own policy is refused: {done.error}")
     return providers
 
 
