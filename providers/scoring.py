@@ -104,6 +104,19 @@ def _share(hits: float, of: float, prior: float) -> float:
     return (hits + PRIOR_WEIGHT * prior) / (of + PRIOR_WEIGHT)
 
 
+def weakest(score: Score) -> str:
+    """The part that costs most, with its number, for a sentence an operator reads."""
+    parts = {
+        "availability": min(score.availability_fast, score.availability_slow),
+        "completeness": min(score.completeness_fast, score.completeness_slow),
+        "freshness": min(score.freshness_fast, score.freshness_slow) ** score.phi,
+        "speed": 1 - SLOW_COST * max(score.slowness_fast, score.slowness_slow),
+        "quota": score.quota,
+    }
+    name = min(parts, key=lambda part: parts[part])
+    return f"{name} {parts[name]:.2f}"
+
+
 def good_since(before: Micros | None, *, value: float, promote: float, is_closed: bool, now: Micros) -> Micros | None:
     """Since when a provider has been good: closed, and at or above promote.
 

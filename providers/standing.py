@@ -52,4 +52,4 @@ class Standing:
     @property
     def can_be_first(self) -> bool:
         """Whether it may hold the first place at all. A quota or a query it refuses passes; it keeps its place meanwhile."""
-        return self.is_enabled and self.isolated_reason is None and self.phase is Phase.CLOSED
+        return self.is_enabled and not self.isolated_reason and self.phase is Phase.CLOSED
