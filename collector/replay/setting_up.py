@@ -10,12 +10,10 @@ from django.db import connection
 from collector.models import Instrument, Series, Tier
 from collector.replay.choosing import Choice, Taken, asset_class_of
 from collector.replay.planning import Target, target_of
-from marketdata_site.observability import clock
 from providers.market.types import Adjustment, Capability, FeedScope, Interval, from_us
 from providers.models import Provider, RoutingPolicy
 from providers.policy import Overrides
 from providers.registry import get_adapter
-from providers.services import policies
 from providers.services import policies
 
 TIER = "T0"
@@ -65,12 +63,9 @@ def create_providers(
         names = [row.name for key, row in providers.items() if interval in get_adapter(key.vendor).limits.intervals]
         if names:
             RoutingPolicy.objects.create(capability=Capability.of_bars(interval), providers=names)
-    # An operator's overrides count for nothing here.
-    result = policies.reload(author="replay_dataset", through="command", now=clock.now(), overrides=Overrides({}))
-    if not result.ok:
-        raise RuntimeError(f"the replay's own policy is refused: {result.error}")
     if providers:
-        done = policies.reload(author="replay_dataset", through="command", now=now)
+        # An operator's overrides count for nothing here.
+        done = policies.reload(author="replay_dataset", through="command", now=now, overrides=Overrides({}))
         if not done.ok:
             raise RuntimeError(f"the replay's own policy is refused: {done.error}")
     return providers
