@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -30,6 +31,7 @@ WITHOUT_SERVERS = frozenset(
         "collectstatic",
         "findstatic",
         "simulate_vendors",
+        "serve_metrics",
     }
 )
 """Commands that neither read nor write a row."""
@@ -47,14 +49,24 @@ def needs_own_servers(arguments: Sequence[str]) -> bool:
 
 
 def prepare_own() -> None:
-    """Start a private pair that ends with this process, and point the environment at it. Raises: EmbeddedServerError."""
+    """Start a private pair that ends with this process, and point the environment at it. Raises: EmbeddedServerError.
+
+    What it counts is its own as well: it must not show among what the service does on this machine.
+    """
+    until_exit = ExitStack()
+    atexit.register(until_exit.close)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = until_exit.enter_context(TemporaryDirectory(prefix="marketdata-metrics-"))
     prepare(with_servers=False)
     _end_orderly_on_sigterm()
     from marketdata_site import embedded
 
-    until_exit = ExitStack()
     os.environ.update(until_exit.enter_context(embedded.private()).environment())
-    atexit.register(until_exit.close)
+
+
+def name_metrics_folder(home: Path) -> None:
+    """Say where processes count (see `observability.metrics`), unless somebody has said so already. Made when one counts."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(home / "metrics")
 
 
 def needs_servers(arguments: Sequence[str]) -> bool:
@@ -69,6 +81,7 @@ def prepare(*, with_servers: bool = True) -> None:
     """Complete the environment of this process. Raises: EmbeddedServerError."""
     home = Path(os.environ.get("MARKETDATA_HOME") or DEFAULT_HOME).absolute()
     os.environ["MARKETDATA_HOME"] = str(home)
+    name_metrics_folder(home)
     wants_postgres = with_servers and not os.environ.get("DATABASE_URL")
     wants_valkey = with_servers and not os.environ.get("REDIS_URL")
     started: dict[str, str] = {}

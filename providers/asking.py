@@ -5,7 +5,7 @@ part of an answer would pass for silence about the rest.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -14,20 +14,19 @@ from typing import Generic, Protocol, TypeAlias, TypeVar
 from marketdata_site.observability.clock import now_us
 from marketdata_site.observability.redaction import redact
 from providers.accounts import secrets_of
-from providers.adapter import Account, Adapter, HttpRequest, HttpResponse, check_supported, windows
+from providers.adapter import Account, Adapter, HttpRequest, HttpResponse, Priced, RateNews, check_supported, cost, windows
 from providers.errors import MalformedAnswer, ProviderError, UnknownSymbol, VendorTimeout
 from providers.http import VendorHttp
 from providers.market.quotes import QuoteBatch, QuoteQuery
 from providers.market.types import BarBatch, BarQuery, Micros
+from providers.metrics import one_call
 from providers.quote_adapter import QuoteAdapter, check_quotes_supported
 from providers.refusals import vendor_time_us
+from providers.tolls import Toll, rate_news
 
 MAX_PAGES = 1_000
 MAX_UNKNOWN_ROUNDS = 20
 """A vendor that names one unknown symbol a refusal is asked this often for the rest."""
-
-Admit = Callable[[], Awaitable[None]]
-
 
 Batch = TypeVar("Batch", BarBatch, QuoteBatch)
 _PageBatch_co = TypeVar("_PageBatch_co", BarBatch, QuoteBatch, covariant=True)
@@ -72,8 +71,14 @@ class _Page(Protocol[_PageBatch_co]):
 
 @dataclass(frozen=True, slots=True)
 class _Question(Generic[Query, Batch]):
-    """What an adapter does with one kind of query: the windows of single requests, the first page's request, reading a page."""
+    """What an adapter does with one kind of query: the windows of single requests, the first page's request, reading a page.
 
+    `endpoint` is what metrics call it, `price` what tells the cost of a request.
+    """
+
+    endpoint: str
+    price: Priced
+    news: Callable[[HttpResponse], RateNews | None]
     query: Query
     windows: Callable[[Query], Iterable[Query]]
     request: Callable[[Query, Account], HttpRequest]
@@ -86,7 +91,7 @@ class _Asking:
     account: Account
     http: VendorHttp
     deadline: float
-    admit: Admit | None
+    toll: Toll | None
     calls: int = 0
     vendor_time: Micros | None = None
     _seen: set[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=set)
@@ -99,21 +104,39 @@ class _Asking:
             request: HttpRequest | None = question.request(window, self.account)
             while request is not None:
                 self._guard(request)
-                response = await self._send(request)
-                if self.vendor_time is None:
-                    self.vendor_time = vendor_time_us(response.headers)
-                pages.append(question.parse(response, window, self.account))
+                if self.toll is not None:
+                    await self.toll.admit(cost(question.price, symbols=len(window.symbols)))
+                pages.append(await self._page(question, request, window))
                 request = pages[-1].next
         return pages
 
-    async def _send(self, request: HttpRequest) -> HttpResponse:
-        if self.admit is not None:
-            await self.admit()
+    async def _page(self, question: _Question[Query, Batch], request: HttpRequest, window: Query) -> _Page[Batch]:
+        """One request that was admitted and what it means; the toll hears of both, whatever comes of it."""
+        news: RateNews | None = None
+        try:
+            left = self._time_left()
+            with one_call(provider=self.account.provider, endpoint=question.endpoint):
+                response = await self.http.get(request, timeout_s=left)
+                news = question.news(response)
+                if self.vendor_time is None:
+                    self.vendor_time = vendor_time_us(response.headers)
+                page = question.parse(response, window, self.account)
+        except ProviderError as error:
+            await self._settle(news, error)
+            raise
+        await self._settle(news, None)
+        return page
+
+    async def _settle(self, news: RateNews | None, error: ProviderError | None) -> None:
+        if self.toll is not None:
+            await self.toll.settle(news=news, error=error)
+
+    def _time_left(self) -> float:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise VendorTimeout(f"{self.account.provider}: the deadline passed after {self.calls} calls")
         self.calls += 1
-        return await self.http.get(request, timeout_s=left)
+        return left
 
     def _guard(self, request: HttpRequest) -> None:
         place = (request.url, tuple(sorted(request.params.items())))
@@ -133,18 +156,27 @@ async def fetch_bars(
     *,
     http: VendorHttp,
     deadline_s: float,
-    admit: Admit | None = None,
+    toll: Toll | None = None,
 ) -> BarAnswer:
     """Bars of a query, complete or not at all, within `deadline_s` seconds.
 
-    `admit` is awaited before each request, so that a rate budget counts pages; what it raises stops the answer. A refusal
-    that names some of the symbols as unknown is asked again without them.
+    `toll` is asked before each request, so that a rate budget counts pages, and told what came of it; what it raises stops the
+    answer. A refusal that names some of the symbols as unknown is asked again without them.
 
     Raises: ProviderError; UnknownSymbol when no symbol is left or the vendor did not say which one.
     """
     check_supported(adapter, query, account=account, now=now_us())
-    question = _Question(query, partial(windows, adapter), adapter.bars_request, adapter.parse_bars, BarBatch.concat)
-    return await _ask(question, account, http=http, deadline_s=deadline_s, admit=admit)
+    question = _Question(
+        endpoint="bars",
+        price=adapter.limits,
+        news=partial(rate_news, adapter),
+        query=query,
+        windows=partial(windows, adapter),
+        request=adapter.bars_request,
+        parse=adapter.parse_bars,
+        concat=BarBatch.concat,
+    )
+    return await _ask(question, account, http=http, deadline_s=deadline_s, toll=toll)
 
 
 async def fetch_quotes(
@@ -154,12 +186,21 @@ async def fetch_quotes(
     *,
     http: VendorHttp,
     deadline_s: float,
-    admit: Admit | None = None,
+    toll: Toll | None = None,
 ) -> QuoteAnswer:
     """The newest quotes, complete or not at all; otherwise as `fetch_bars`. Raises: ProviderError."""
     check_quotes_supported(adapter, query, account=account)
-    question = _Question(query, _whole, adapter.quotes_request, adapter.parse_quotes, QuoteBatch.concat)
-    return await _ask(question, account, http=http, deadline_s=deadline_s, admit=admit)
+    question = _Question(
+        endpoint="quotes",
+        price=adapter.quote_limits,
+        news=partial(rate_news, adapter),
+        query=query,
+        windows=_whole,
+        request=adapter.quotes_request,
+        parse=adapter.parse_quotes,
+        concat=QuoteBatch.concat,
+    )
+    return await _ask(question, account, http=http, deadline_s=deadline_s, toll=toll)
 
 
 def _whole(query: QuoteQuery) -> tuple[QuoteQuery]:
@@ -167,10 +208,10 @@ def _whole(query: QuoteQuery) -> tuple[QuoteQuery]:
 
 
 async def _ask(
-    question: _Question[Query, Batch], account: Account, *, http: VendorHttp, deadline_s: float, admit: Admit | None
+    question: _Question[Query, Batch], account: Account, *, http: VendorHttp, deadline_s: float, toll: Toll | None
 ) -> Answer[Batch]:
     asked_at, begun = now_us(), time.monotonic()
-    asking = _Asking(account, http, begun + deadline_s, admit)
+    asking = _Asking(account, http, begun + deadline_s, toll)
     pages: list[_Page[Batch]]
     unknown: list[str]
     try:

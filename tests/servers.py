@@ -10,6 +10,7 @@ beside the named one and empty Valkey's. Otherwise a private pair is started, wh
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -25,6 +26,9 @@ def _start() -> Servers | None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketdata_site.settings")
     if "MARKETDATA_HOME" not in os.environ:
         os.environ["MARKETDATA_HOME"] = str(environment.PROJECT / ".marketdata" / "tests")
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # counts of this run alone
+        folder = TemporaryDirectory(prefix="marketdata-metrics-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = _until_the_end.enter_context(folder)
     servers = None
     wanted = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)}
     if wanted and os.environ.get("MARKETDATA_TEST_SERVERS") != "off":

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from marketdata_site.observability import clock
+from marketdata_site.observability import clock, metrics
 from ops.running.admin_login import ensure_administrator
 from ops.running.greeting import greeting, wait_for_health
 from ops.running.log import PrefixedLog
@@ -18,6 +18,7 @@ from ops.running.ports import PortError, port_of, require_free
 from ops.running.programs import DEMO_CREDENTIALS, Addresses, service_programs
 from ops.running.single import AlreadyRunning, single
 from ops.running.supervisor import SYSTEM, Supervisor
+from providers.services import policies
 
 WEB_PORT, SIMULATOR_PORT, WEB_HOST = "MARKETDATA_WEB_PORT", "MARKETDATA_SIMULATOR_PORT", "MARKETDATA_WEB_HOST"
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
         raise SystemExit(code)
 
     def _run(self, *, home: Path, addresses: Addresses) -> int:
+        metrics.start_anew()
         programs = service_programs(addresses, with_vendors=settings.DATABASE_IS_EMBEDDED)
         log = PrefixedLog(names=[SYSTEM, *(program.name for program in programs)])
         log.line(SYSTEM, "database: migrations")
@@ -57,6 +59,7 @@ class Command(BaseCommand):
             _load_demo(log, addresses)
         else:
             log.line(SYSTEM, "database: named by DATABASE_URL, so no demo is loaded and no vendor simulated")
+        _start_policy(log)
         login_file = home / "admin-login"
         login = ensure_administrator(kept_in=login_file)
         connections.close_all()
@@ -86,6 +89,13 @@ def _load_demo(log: PrefixedLog, addresses: Addresses) -> None:
         os.environ.setdefault(name, value)
     log.line(SYSTEM, "database: demo universe")
     call_command("load_demo", stdout=log.stream(SYSTEM))
+
+
+def _start_policy(log: PrefixedLog) -> None:
+    """Where no version of the policy ever was active, the draft is it; a draft that is refused leaves everybody unasked."""
+    first = policies.start(author="up", now=clock.now())
+    if first is not None and not first.ok:
+        log.line(SYSTEM, f"policy: no version is active, nobody is asked: {first.error}")
 
 
 def _addresses() -> Addresses:
