@@ -1,11 +1,13 @@
 """What faults do to rows: the feed of one request. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from providers.market.types import Interval, Micros
 from providers.simulator.faults import Fault, FaultKind, seconds_us
+from providers.simulator.quotes import NamedQuote, struck_quotes
 from providers.simulator.rows import Rows
 from providers.simulator.source import Reader, Source
 
@@ -47,6 +49,11 @@ class StruckFeed:
             if fault.covers(symbol):
                 rows = _spoilt(rows, fault)
         return rows
+
+    def quotes(self, symbols: Sequence[str]) -> list[NamedQuote]:
+        """The newest quotes, struck and labelled."""
+        struck = struck_quotes(self.source, symbols=symbols, now=self.now, faults=self.faults)
+        return [NamedQuote(symbol, self.label(symbol), quote) for symbol, quote in struck]
 
     def label(self, symbol: str) -> str:
         """The symbol, or another one."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from providers.market.dataset import DatasetError, DatasetSeries, load_manifest, read_series
 from providers.market.types import DAY_US, Interval, Micros
+from providers.simulator.quotes import Quote
 from providers.simulator.rows import Rows, by_day, by_width
 from providers.simulator.source import Calendars
 from providers.simulator.universe import plain_name
@@ -50,6 +51,10 @@ class RecordedSource:
             return self._days(name, start, end)
         low, high = -(-start // interval.us) * interval.us, -(-end // interval.us) * interval.us
         return by_width(self._series(name, Interval.M1).span(low, high), interval.us)
+
+    def quote(self, *, symbol: str, now: Micros) -> Quote | None:
+        """None: folders hold bars alone, and a quote made up from them would be an invention."""
+        return None
 
     def _days(self, name: str, start: Micros, end: Micros) -> Rows:
         series = self._files[name, Interval.M1][0]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from providers.market.days import Days
 from providers.market.types import Hours, Interval, Micros, MicrosArray, to_us
+from providers.simulator.quotes import QuoteSource
 from providers.simulator.rows import Rows
 
 Reader = Callable[[Micros, Micros], Rows]
@@ -34,7 +35,7 @@ class Calendar(Protocol):
 Calendars = Callable[[str, Hours], Calendar]
 
 
-class Source(Protocol):
+class Source(QuoteSource, Protocol):
     """Recorded or synthetic bars. Bars of `1d` are stamped at 00:00 UTC of the session's date."""
 
     def knows(self, symbol: str) -> bool:

@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 from providers.market.days import date_of
 from providers.market.types import DAY_US, MINUTE_US, SECOND_US, AssetClass, Interval, Micros, MicrosArray
+from providers.simulator.quotes import Quote
 from providers.simulator.rows import Rows, by_day, by_width
 from providers.simulator.source import Calendar, Calendars
+from providers.simulator.synthetic_quotes import last_open_instant, quote_around, quote_time
 from providers.simulator.universe import QUIET_PREFIX, Listing, Universe
 
 UInts = npt.NDArray[np.uint64]
@@ -89,6 +91,22 @@ class SyntheticSource:
             return Rows.empty()
         minutes = self._minutes(listing, self._calendar(listing).slots(Interval.M1, low, high))
         return minutes if interval is Interval.M1 else by_width(minutes, width)
+
+    def quote(self, *, symbol: str, now: Micros) -> Quote | None:
+        """The newest quote, around the price path of the bars; it needs no publication."""
+        listing = self.universe.listing(symbol)
+        moment = last_open_instant(self._calendar(listing), now) if listing.is_known and now >= LISTED_AT else None
+        if moment is None:
+            return None
+
+        def noise(channel: str, number: int) -> int:
+            return int(self._hash(listing, channel, np.array([number]))[0])
+
+        at = quote_time(moment, noise)
+        style = STYLES[listing.asset_class]
+        opened, close = self._path(listing, style, np.array([at // MINUTE_US]))
+        ticks = {"opened": int(opened[0]), "close": int(close[0]), "ticks_per_unit": style.ticks_per_unit}
+        return quote_around(at=at, **ticks, asset_class=listing.asset_class, noise=noise)
 
     def _calendar(self, listing: Listing) -> Calendar:
         return self.calendars(listing.calendar, listing.hours)

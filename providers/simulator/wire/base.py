@@ -1,6 +1,6 @@
 """What a vendor's wire format is made of: it reads a request, asks the feed for rows and writes the answer. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from providers.market.types import DAY_US, EPOCH, Floats, Interval, Micros, MicrosArray, from_us
+from providers.simulator.quotes import NamedQuote
 from providers.simulator.rows import Rows
 from providers.simulator.source import Reader, midnight_us
 
@@ -41,7 +42,7 @@ class VendorRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete answer. `rows` is how many bars the body holds, for the log."""
+    """A complete answer. `rows` is how many bars or quotes the body holds, for the log."""
 
     status: int
     body: bytes
@@ -64,7 +65,7 @@ class BadParameter(Exception):
 
 
 class Feed(Protocol):
-    """The bars of one request, with the faults that struck it already in them."""
+    """The bars and quotes of one request, with the faults that struck it already in them."""
 
     @property
     def is_delayed(self) -> bool:
@@ -81,6 +82,13 @@ class Feed(Protocol):
 
     def page(self, *, symbol: str, rows: Rows) -> Rows:
         """The rows as they go onto a page. Count and cut pages before this: a page that lies about itself is a fault too."""
+        ...
+
+    def quotes(self, symbols: Sequence[str]) -> list[NamedQuote]:
+        """The newest quotes of these symbols as they go into the body; a symbol without one is left out.
+
+        All that a wire format has to do is to write them: faults are in them, and each carries its label. Repeated ones may come.
+        """
         ...
 
     def label(self, symbol: str) -> str:
