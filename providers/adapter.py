@@ -1,4 +1,4 @@
-"""The contract of a vendor's adapter, first kind: a request builder and a parser, both pure.
+"""The contract of a vendor's adapter, above all of the first kind: a request builder and a parser, both pure.
 
 An adapter never opens a socket, reads a clock or an environment variable: `providers.http` sends what it builds and hands back what
 came. It is one file in `providers/adapters/`, registered by `@register` (see `providers.registry`).
@@ -7,7 +7,7 @@ came. It is one file in `providers/adapters/`, registered by `@register` (see `p
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from providers.errors import UnsupportedRequest
 from providers.market.types import (
@@ -71,6 +71,28 @@ class HttpResponse:
     body: bytes
 
 
+class Priced(Protocol):
+    """What a request takes of the rate limit: `Limits`, or those of quotes."""
+
+    @property
+    def cost_per_call(self) -> int:
+        """Whatever it asks for."""
+        ...
+
+    @property
+    def cost_per_symbol(self) -> int:
+        """What each of its symbols takes in addition."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RateNews:
+    """What an answer says about the account's limit: so many requests (or what the vendor counts) for so many seconds more."""
+
+    left: int
+    resets_in_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class BarPage:
     """One page of an answer.
@@ -102,6 +124,7 @@ class Terms:
     month_zone: tzinfo | None = None
     history: timedelta | None = None
     since: date | None = None
+    has_volume: bool | None = None
 
     def hold_for(self, query: BarQuery) -> bool:
         """Whether these terms are about such bars."""
@@ -125,6 +148,8 @@ class Limits:
     """Slots per symbol that one call (all its pages) may span."""
     history: timedelta | None = None
     """How far back bars can be had, None for no limit that we know of."""
+    has_volume: bool = True
+    """False where the vendor sends no volume at all: it is null in our bars, which says nothing about the trades."""
     can_say_null_volume: bool = True
     """False where the vendor sends 0 for a volume that it does not know."""
     feed_scopes: frozenset[FeedScope] = frozenset(FeedScope)
@@ -137,6 +162,10 @@ class Limits:
     """The first date of the vendor's history: before it, an empty answer would say nothing."""
     terms: tuple[Terms, ...] = ()
     """Later ones win."""
+    cost_per_call: int = 1
+    """What one request takes of the rate limit, whatever it asks for."""
+    cost_per_symbol: int = 0
+    """What each of its symbols takes in addition."""
 
     def of(self, query: BarQuery) -> "Limits":
         """What holds for the interval and asset class of a query. Raises: UnsupportedRequest where the terms say so."""
@@ -154,7 +183,7 @@ _NARROWED = frozenset(f.name for f in fields(Terms)) - {"intervals", "asset_clas
 
 
 class Adapter(Protocol):
-    """What each file in `providers/adapters/` provides; stateless, one instance a process."""
+    """What each file in `providers/adapters/` provides, of whichever kind; stateless, one instance a process."""
 
     name: ClassVar[str]
     credential_names: ClassVar[tuple[str, ...]]
@@ -166,6 +195,11 @@ class Adapter(Protocol):
         """The vendor's spelling of one of our symbols when the instrument's row names none."""
         ...
 
+
+@runtime_checkable
+class HttpAdapter(Adapter, Protocol):
+    """The first kind: a request builder and a parser, both pure. The second is `providers.client_adapter.ClientAdapter`."""
+
     def bars_request(self, query: BarQuery, account: Account) -> HttpRequest:
         """The first page's request. Raises: UnsupportedRequest."""
         ...
@@ -173,6 +207,19 @@ class Adapter(Protocol):
     def parse_bars(self, response: HttpResponse, query: BarQuery, account: Account) -> BarPage:
         """Read one page; rows outside `[query.start, query.end)` are dropped. Raises: ProviderError by meaning, not by status alone."""
         ...
+
+
+def cost(price: Priced, *, symbols: int) -> int:
+    """What one request for so many symbols takes of the vendor's rate limit."""
+    return price.cost_per_call + price.cost_per_symbol * symbols
+
+
+def symbols_for(price: Priced, *, tokens: int) -> int | None:
+    """How many symbols one request may name for so many tokens, None for any number; 0 where they do not even pay for one."""
+    left = tokens - price.cost_per_call
+    if price.cost_per_symbol == 0:
+        return None if left >= 0 else 0
+    return max(0, left // price.cost_per_symbol)
 
 
 def optional_credential_names(adapter: Adapter) -> frozenset[str]:
@@ -211,7 +258,11 @@ def _check_history(adapter: Adapter, limits: Limits, query: BarQuery, now: Micro
     if limits.since is not None and query.start < to_us(datetime.combine(limits.since, time.min, UTC)):
         raise UnsupportedRequest(f"{adapter.name} has {asked} since {limits.since}, asked for older ones")
     if limits.history is not None and now is not None and query.start < now - limits.history // _MICROSECOND:
-        raise UnsupportedRequest(f"{adapter.name} keeps {asked} for {limits.history.days} days, asked for older ones")
+        raise UnsupportedRequest(f"{adapter.name} keeps {asked} for {_span_text(limits.history)}, asked for older ones")
+
+
+def _span_text(span: timedelta) -> str:
+    return f"{span.days} days" if span.days else f"{span / timedelta(hours=1):.1f} hours"
 
 
 def windows(adapter: Adapter, query: BarQuery) -> Iterator[BarQuery]:

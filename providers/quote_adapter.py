@@ -32,6 +32,9 @@ class QuoteLimits:
     max_symbols_per_call: int
     feed_scopes: Mapping[AssetClass, frozenset[FeedScope]] = field(default_factory=dict)
     """Which scopes an account may be declared with; an asset class that is not named takes any."""
+    cost_per_call: int = 1
+    cost_per_symbol: int = 0
+    """As in `providers.adapter.Limits`."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 from marketdata_site.observability.redaction import redact
 from providers.accounts import secrets_of
-from providers.adapter import Account, HttpResponse
+from providers.adapter import Account, HttpResponse, RateNews
 from providers.errors import (
     AuthFailed,
     BadRequest,
@@ -104,7 +104,7 @@ def refusal(
     vendor named, all of them when only one was asked, none when it did not say which.
     """
     said = vendor_text(response.body)
-    message = f"{account.provider} answered {response.status}: {_shown(said, account)}"
+    message = f"{account.provider} answered {response.status}: {shown_text(said, account)}"
     status = response.status
     if status == 429:
         return Throttled(message, status=status, retry_after=retry_after_s(response.headers))
@@ -113,7 +113,8 @@ def refusal(
     return _by_text(said, message, response, symbols) or _by_status(message, status, forbidden)
 
 
-def _shown(said: str, account: Account) -> str:
+def shown_text(said: str, account: Account) -> str:
+    """What a vendor says as a message may show it: redacted, then cut."""
     return redact(said, secrets=secrets_of(account))[:_MESSAGE_LENGTH] or "nothing"  # redacted before it is cut
 
 
@@ -161,9 +162,20 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     seconds = _finite(said)
     if seconds is None and (until := _http_date(said)) is not None:
         seconds = _since_answer(headers, until=until.timestamp())
-    if seconds is None and (reset := _finite(headers.get("x-ratelimit-reset", ""))) is not None:
-        seconds = _since_answer(headers, until=reset)
+    if seconds is None:
+        seconds = _reset_in_s(headers)
     return None if seconds is None else max(0.0, seconds)
+
+
+def rate_news_of(headers: Mapping[str, str]) -> RateNews | None:
+    """What `X-RateLimit-Remaining` and `X-RateLimit-Reset` (epoch seconds) say, None unless both do."""
+    left, seconds = _finite(headers.get("x-ratelimit-remaining", "")), _reset_in_s(headers)
+    return None if left is None or seconds is None else RateNews(left=max(0, int(left)), resets_in_s=max(0.0, seconds))
+
+
+def _reset_in_s(headers: Mapping[str, str]) -> float | None:
+    reset = _finite(headers.get("x-ratelimit-reset", ""))
+    return None if reset is None else _since_answer(headers, until=reset)
 
 
 def vendor_time_us(headers: Mapping[str, str]) -> Micros | None:

@@ -16,8 +16,8 @@ Quirks that this file knows:
 - `end_date` is inclusive for times and exclusive for dates.
 - An answer has at most 5,000 rows a symbol and does not say that it was cut; what is cut off is the older end. Windows
   (`span_per_call`) are short enough that it never is: stocks trade at most 16 hours a day, the rest 24.
-- A credit is a symbol, not a request: set `symbols_per_call` to what the plan has a minute, or to 1 so that
-  `rate_per_minute` counts credits.
+- A credit is a symbol, not a request: `cost_per_symbol` says so, and `rate_per_minute` counts credits. `Api-credits-left` tells
+  what is left of the clock minute.
 - No Retry-After: credits come back with the next clock minute or the next day in UTC (recalled), measured by the `Date`.
 - Volumes of US stocks in recorded answers are of consolidated size (AAPL 293,189 in a minute).
 """
@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 
 from marketdata_site.observability.redaction import redact
 from providers.accounts import SYMBOLS_PER_CALL, credential, endpoint, option, secrets_of
-from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Option, Terms
+from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Option, RateNews, Terms
 from providers.errors import (
     BadRequest,
     MalformedAnswer,
@@ -104,8 +104,11 @@ class TwelveData:
         max_slots_per_call=20_000,
         feed_scopes=frozenset({FeedScope.CONSOLIDATED, FeedScope.VENUE}),
         span_per_call=timedelta(days=_MOST_ROWS - 1),
+        cost_per_call=0,
+        cost_per_symbol=1,
         terms=(
             Terms(intervals=frozenset({Interval.M1}), since=date(2020, 2, 10)),
+            Terms(asset_classes=frozenset({AssetClass.FX}), has_volume=False),
             *(_terms(i, classes, hours) for classes, hours in _HOURS_A_DAY.items() for i in _INTERVALS if i is not Interval.D1),
         ),
     )
@@ -167,6 +170,11 @@ class TwelveData:
             is_delayed=following is not None or not entries.keys() >= set(query.symbols),
             unknown_symbols=tuple(refused),
         )
+
+    def rate_news(self, response: HttpResponse) -> RateNews | None:
+        """Credits of the clock minute, which are back with the next one; None without them or without a `Date`."""
+        left, seconds = response.headers.get("api-credits-left", ""), _until_credits("", response)
+        return RateNews(left=int(left), resets_in_s=seconds) if left.isdecimal() and seconds is not None else None
 
     def _older(self, series: Mapping[str, list[Any]], query: BarQuery, account: Account) -> HttpRequest | None:
         """The request for what a full answer has cut off, None when none is full."""

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import traceback
 from collections.abc import AsyncIterator
@@ -8,7 +9,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from providers.adapter import Account
+from providers.adapter import Account, RateNews
 from providers.asking import BarAnswer, fetch_bars
 from providers.errors import (
     AuthFailed,
@@ -139,18 +140,50 @@ async def test_deadline_is_of_all_pages_together(http: VendorHttp) -> None:
     assert count > 1
 
 
-async def test_admission_is_asked_before_each_page_and_its_refusal_stops(http: VendorHttp) -> None:
-    admitted = 0
+class Counting:
+    """A toll that admits so many requests and keeps what it hears of them."""
 
-    async def admit() -> None:
-        nonlocal admitted
-        admitted += 1
-        if admitted > 2:
+    def __init__(self, most: int = 100) -> None:
+        self.most = most
+        self.costs: list[int] = []
+        self.heard: list[tuple[RateNews | None, type | None]] = []
+
+    async def admit(self, cost: int) -> None:
+        self.costs.append(cost)
+        if len(self.costs) > self.most:
             raise Throttled("no tokens left")
 
+    async def settle(self, *, news: RateNews | None, error: ProviderError | None) -> None:
+        self.heard.append((news, type(error) if error else None))
+
+
+async def test_toll_is_asked_before_each_page_and_its_refusal_stops(http: VendorHttp) -> None:
+    toll = Counting(most=2)
     pages = [polygon_page(m, next_url=cursor(str(m))) for m in range(5)]
-    assert isinstance(await failing(http, paging(*pages), admit=admit), Throttled)
-    assert admitted == 3
+    assert isinstance(await failing(http, paging(*pages), toll=toll), Throttled)
+    assert toll.costs == [1, 1, 1]
+    assert toll.heard == [(None, None), (None, None)]
+
+
+async def test_toll_hears_of_each_request_what_the_vendor_said_and_what_was_wrong(http: VendorHttp) -> None:
+    toll = Counting()
+    said = {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": str(to_us(datetime(2024, 1, 2, 15, 0, 30, tzinfo=UTC)) // 10**6)}
+    first, last = polygon_page(0, next_url=cursor("a")), web.Response(status=429, headers={"Retry-After": "7"})
+    first.headers.update(said)
+    error = await failing(http, paging(first, last), toll=toll)
+    assert isinstance(error, Throttled)
+    assert toll.heard == [(RateNews(left=7, resets_in_s=30.0), None), (None, Throttled)]
+
+
+async def test_toll_hears_of_a_request_without_an_answer(http: VendorHttp) -> None:
+    toll = Counting()
+
+    async def silent(request: web.Request) -> web.Response:
+        await asyncio.sleep(5)
+        return web.Response()
+
+    assert isinstance(await failing(http, silent, toll=toll, deadline_s=0.1), VendorTimeout)
+    assert toll.heard == [(None, VendorTimeout)]
 
 
 async def test_unsupported_query_is_refused_before_asking(http: VendorHttp) -> None:

@@ -1,0 +1,26 @@
+"""What a request costs, who is asked before it goes out, and what its answer says about the vendor's limit. Pure."""
+
+from typing import Protocol
+
+from providers.adapter import HttpResponse, RateNews
+from providers.errors import ProviderError
+from providers.refusals import rate_news_of
+
+
+class Toll(Protocol):
+    """A gate before each request: `providers.services.budgeting.Purse`, or anything else that counts."""
+
+    async def admit(self, cost: int) -> None:
+        """Awaited before each request; what it raises stops the answer. Raises: ProviderError, OverBudget where tokens ran out."""
+        ...
+
+    async def settle(self, *, news: RateNews | None, error: ProviderError | None) -> None:
+        """Awaited once for each request that was sent: what its answer said about the limit, and what was wrong with it."""
+        ...
+
+
+def rate_news(adapter: object, response: HttpResponse) -> RateNews | None:
+    """What an answer says about the vendor's limit: by the adapter's own `rate_news`, else by the usual headers."""
+    own = getattr(adapter, "rate_news", None)
+    news: RateNews | None = rate_news_of(response.headers) if own is None else own(response)
+    return news
