@@ -32,6 +32,13 @@ class QuoteLimits:
     max_symbols_per_call: int
     feed_scopes: Mapping[AssetClass, frozenset[FeedScope]] = field(default_factory=dict)
     """Which scopes an account may be declared with; an asset class that is not named takes any."""
+    one_at_a_time: frozenset[AssetClass] = frozenset()
+    """Asset classes that are asked for one symbol a call, because an answer for several could not be told apart."""
+
+    def symbols_per_call(self, asset_class: AssetClass) -> int:
+        """How many symbols of an asset class one call may name."""
+        return 1 if asset_class in self.one_at_a_time else self.max_symbols_per_call
+
     cost_per_call: int = 1
     cost_per_symbol: int = 0
     """As in `providers.adapter.Limits`."""
@@ -39,10 +46,15 @@ class QuoteLimits:
 
 @runtime_checkable
 class QuoteAdapter(Protocol):
-    """What an adapter of `providers/adapters/` provides that has quotes; stateless."""
+    """What an adapter of `providers/adapters/` provides that has quotes, of whichever kind; stateless."""
 
     name: ClassVar[str]
     quote_limits: ClassVar[QuoteLimits]
+
+
+@runtime_checkable
+class HttpQuoteAdapter(QuoteAdapter, Protocol):
+    """The first kind: a request builder and a parser."""
 
     def quotes_request(self, query: QuoteQuery, account: Account) -> HttpRequest:
         """The first page's request. Raises: UnsupportedRequest."""
@@ -67,9 +79,10 @@ def check_quotes_supported(adapter: QuoteAdapter, query: QuoteQuery, *, account:
     if query.asset_class not in limits.asset_classes:
         offered = ", ".join(sorted(limits.asset_classes))
         raise UnsupportedRequest(f"{adapter.name} has no {query.asset_class} quotes, it offers {offered}")
-    if not 1 <= len(query.symbols) <= limits.max_symbols_per_call:
+    most = limits.symbols_per_call(query.asset_class)
+    if not 1 <= len(query.symbols) <= most:
         raise UnsupportedRequest(
-            f"{adapter.name} takes 1 to {limits.max_symbols_per_call} symbols a call for quotes, got {len(query.symbols)}"
+            f"{adapter.name} takes 1 to {most} symbols a call for quotes of {query.asset_class}, got {len(query.symbols)}"
         )
     scopes = limits.feed_scopes.get(query.asset_class, frozenset(FeedScope))
     if account is not None and account.feed_scope not in scopes:
