@@ -15,6 +15,7 @@ from collector.services.collecting import collect_bars
 from collector.services.live import plan
 from marketdata_site.observability.clock import now, now_us
 from providers.loop import EventLoopThread
+from providers.services.process_versions import forget_gone_processes, report_process
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +59,14 @@ def fetch_bars(job: dict[str, Any]) -> None:
         )
         return
     collect_bars(checked, now=now_us(), loop=vendor_loop())
+    report_process(now=now())
 
 
 @shared_task(name="collector.tasks.plan_live")
 def plan_live() -> None:
     """Enqueue what is due now. Without a broker the rest is left to the next plan: each try would wait for seconds."""
     jobs = plan(now=now_us())
+    report_process(now=now())
     for done, job in enumerate(jobs):
         if not enqueue(job, now=now()):
             log.warning("%d of %d planned jobs were not enqueued", len(jobs) - done, len(jobs), extra={"action": "plan_cut"})
@@ -79,8 +82,9 @@ def sweep_feed() -> None:
 
 @shared_task(name="collector.tasks.look_after_tables")
 def look_after_tables() -> None:
-    """Make partitions ahead of their rows, delete feed batches past their age, warn of calendars that run out."""
+    """Make partitions ahead of their rows, delete feed batches and processes past their age, warn of calendars that run out."""
     this = month_of(now())
     ensure_partitions(range(this - 1, this + MONTHS_AHEAD + 1))
     delete_old_batches(now=now())
+    forget_gone_processes(now=now())
     tell_calendar_faults(now=now())

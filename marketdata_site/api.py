@@ -27,6 +27,7 @@ _ERRORS = {
     "500": "A defect of the service.",
     "503": "The database does not answer.",
 }
+_ERRORS_OF_CHANGES = {"403": "A page of another site, a session without its CSRF token, or staff without the permission."}
 _REF = {"$ref": "#/components/schemas/ErrorOut"}
 
 View = Callable[..., HttpResponseBase]
@@ -42,15 +43,15 @@ class MarketDataApi(NinjaAPI):
         nested = definitions.pop("$defs")
         schema["components"]["schemas"].update({**nested, "ErrorOut": definitions})
         for operations in schema["paths"].values():
-            for operation in operations.values():
+            for method, operation in operations.items():
                 if operation["operationId"] != "health":
-                    _declare_errors(operation["responses"])
+                    _declare_errors(operation["responses"], changes_something=method != "get")
         return schema
 
 
-def _declare_errors(responses: dict[Any, Any]) -> None:
+def _declare_errors(responses: dict[Any, Any], *, changes_something: bool) -> None:
     declared = {str(status) for status in responses}
-    for status, description in _ERRORS.items():
+    for status, description in (_ERRORS | _ERRORS_OF_CHANGES if changes_something else _ERRORS).items():
         if status not in declared:
             responses[status] = {"description": description, "content": {"application/json": {"schema": _REF}}}
 

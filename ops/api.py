@@ -6,8 +6,10 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from marketdata_site.observability.version import VERSION
+from ops.config_api import router as config_router
 
 router = Router(tags=["operations"])
+router.add_router("/ops/config", config_router)
 
 
 class HealthOut(Schema):

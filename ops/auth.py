@@ -1,8 +1,11 @@
-"""Who may read: one decision for the REST API, the WebSocket feed and the live page.
+"""Who may read, and who may change how the service runs: one decision for the REST API, the WebSocket feed and the live page.
 
 Until there are API keys three things open the door, and nothing does by default: a program on this machine (unless
 MARKETDATA_TRUST_LOOPBACK is false, for a proxy on this machine that adds no header), a staff session, the shared secret.
 Names that resolve to this machine from elsewhere (DNS rebinding) are ALLOWED_HOSTS' work.
+
+Who may read may not yet change: a browser sends requests for any page that it shows, from this machine and with its session. The
+REST API is exempt from Django's CSRF middleware, because programs have no token; `request_may_operate` makes up for that.
 """
 
 import secrets
@@ -11,9 +14,14 @@ from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
+from ninja.utils import check_csrf
+
+from providers.api_errors import ApiError
 
 PROXY_HEADERS = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 """A request that carries one of them came through a proxy: its peer is the proxy, which says nothing of the caller."""
+OPERATE = "providers.add_policyversion"
+"""What staff needs beside its session to change what runs."""
 _BEARER = "bearer "
 
 
@@ -49,6 +57,42 @@ def request_is_allowed(request: HttpRequest) -> bool:
     return is_allowed(client_host=host, authorization=request.headers.get("Authorization"), is_staff=False) or bool(
         user is not None and user.is_active and user.is_staff
     )
+
+
+def request_may_operate(request: HttpRequest) -> bool:
+    """For requests that change something: the secret opens, this machine unless another site's page asks, staff with its CSRF token.
+
+    Raises: ApiError (403) for a page of another site, a missing token, or staff without the permission to make policy versions.
+    """
+    if _has_secret(request.headers.get("Authorization")):
+        return True
+    if not request_is_allowed(request):
+        return False
+    if _is_of_another_site(request):
+        raise ApiError("this request comes from a page of another site", code="csrf_failed", status=403)
+    host = direct_host(peer=request.META.get("REMOTE_ADDR"), header_names=request.headers)
+    if is_allowed(client_host=host, authorization=None, is_staff=False):
+        return True
+    if check_csrf(request) is not None:
+        raise ApiError("send the CSRF token of your session as X-CSRFToken", code="csrf_failed", status=403)
+    if not request.user.has_perm(OPERATE):
+        raise ApiError(f"{request.user.get_username()} has not the permission {OPERATE}", code="forbidden", status=403)
+    return True
+
+
+def caller(request: HttpRequest) -> str:
+    """How the records name who asks: the user of the session, else the way in."""
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        return str(user.get_username())
+    return "the shared secret" if _has_secret(request.headers.get("Authorization")) else "a program on this machine"
+
+
+def _is_of_another_site(request: HttpRequest) -> bool:
+    """Browsers say where a page that posts comes from, by both headers or by one; programs send neither."""
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "same-origin")
+    ours = {f"{request.scheme}://{request.get_host()}", *settings.CSRF_TRUSTED_ORIGINS}
+    return site not in {"same-origin", "none"} or (origin is not None and origin not in ours)
 
 
 def _has_secret(authorization: str | None) -> bool:

@@ -7,6 +7,7 @@ from providers.adapter import Adapter, optional_credential_names
 from providers.market.types import Adjustment, Capability, FeedScope, Interval
 from providers.policy.overrides import DEMOTE_VARIABLE, PROMOTE_VARIABLE
 from providers.policy.snapshot import PolicyEntry, ProviderEntry, Snapshot
+from providers.quote_adapter import quotes_of
 from providers.registry import get_adapter
 
 _INTERVALS = {Capability.of_bars(interval).value: interval for interval in Interval}
@@ -44,7 +45,7 @@ def _ability(policy: PolicyEntry, provider: ProviderEntry) -> Iterator[str]:
 
 def _offered(adapter: Adapter) -> frozenset[str]:
     bars = frozenset(name for name, interval in _INTERVALS.items() if interval in adapter.limits.intervals)
-    return bars | {Capability.QUOTES_L1.value}
+    return bars | ({Capability.QUOTES_L1.value} if quotes_of(adapter) is not None else frozenset())
 
 
 def _thresholds(snapshot: Snapshot) -> Iterator[str]:
