@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias
 
 from marketdata_site.observability.clock import now_us
 from marketdata_site.observability.redaction import redact
 from providers.accounts import secrets_of
 from providers.adapter import Account, Adapter, HttpRequest, HttpResponse, Priced, RateNews, check_supported, cost, windows
+from providers.client_adapter import Read
 from providers.errors import MalformedAnswer, ProviderError, UnknownSymbol, VendorTimeout
 from providers.http import VendorHttp
 from providers.market.quotes import QuoteBatch, QuoteQuery
 from providers.market.types import BarBatch, BarQuery, Micros
 from providers.metrics import one_call
+from providers.paging import Batch, Page, Pages, Query, bar_pages, quote_pages
 from providers.quote_adapter import QuoteAdapter, check_quotes_supported
 from providers.refusals import vendor_time_us
 from providers.tolls import Toll, rate_news
@@ -28,10 +30,6 @@ MAX_PAGES = 1_000
 MAX_UNKNOWN_ROUNDS = 20
 """A vendor that names one unknown symbol a refusal is asked this often for the rest."""
 
-Batch = TypeVar("Batch", BarBatch, QuoteBatch)
-_PageBatch_co = TypeVar("_PageBatch_co", BarBatch, QuoteBatch, covariant=True)
-Query = TypeVar("Query", BarQuery, QuoteQuery)
-
 
 @dataclass(frozen=True, eq=False)  # no slots: the names below could not be called
 class Answer(Generic[Batch]):
@@ -39,7 +37,7 @@ class Answer(Generic[Batch]):
 
     `asked_at`: our clock just before the first request; `received_at`: when the last page was complete. `vendor_time`: the
     `Date` of the first page. `unknown_symbols`: named by the vendor as unknown; the batch answers for the others only.
-    `calls`: requests sent.
+    `calls`: requests sent. `elapsed_s` is without the waits for tokens.
     """
 
     batch: Batch
@@ -56,22 +54,9 @@ BarAnswer: TypeAlias = Answer[BarBatch]
 QuoteAnswer: TypeAlias = Answer[QuoteBatch]
 
 
-class _Page(Protocol[_PageBatch_co]):
-    """`BarPage` or `QuotePage`."""
-
-    @property
-    def batch(self) -> _PageBatch_co: ...
-    @property
-    def next(self) -> HttpRequest | None: ...
-    @property
-    def is_delayed(self) -> bool: ...
-    @property
-    def unknown_symbols(self) -> tuple[str, ...]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Question(Generic[Query, Batch]):
-    """What an adapter does with one kind of query: the windows of single requests, the first page's request, reading a page.
+    """What an adapter does with one kind of query: the windows that it takes at once, and their pages.
 
     `endpoint` is what metrics call it, `price` what tells the cost of a request.
     """
@@ -81,8 +66,7 @@ class _Question(Generic[Query, Batch]):
     news: Callable[[HttpResponse], RateNews | None]
     query: Query
     windows: Callable[[Query], Iterable[Query]]
-    request: Callable[[Query, Account], HttpRequest]
-    parse: Callable[[HttpResponse, Query, Account], _Page[Batch]]
+    pages: Pages[Query, Batch]
     concat: Callable[[list[Batch]], Batch]
 
 
@@ -90,48 +74,40 @@ class _Question(Generic[Query, Batch]):
 class _Asking:
     account: Account
     http: VendorHttp
+    begun: float
     deadline: float
     toll: Toll | None
+    asked_at: Micros | None = None
     calls: int = 0
     vendor_time: Micros | None = None
     _seen: set[tuple[str, tuple[tuple[str, str], ...]]] = field(default_factory=set)
 
-    async def pages(self, question: _Question[Query, Batch]) -> list[_Page[Batch]]:
-        pages: list[_Page[Batch]] = []
+    async def pages(self, question: _Question[Query, Batch]) -> list[Page[Batch]]:
+        pages: list[Page[Batch]] = []
         self._seen.clear()
         self.vendor_time = None
         for window in question.windows(question.query):
-            request: HttpRequest | None = question.request(window, self.account)
-            while request is not None:
-                self._guard(request)
-                if self.toll is not None:
-                    await self.toll.admit(cost(question.price, symbols=len(window.symbols)))
-                pages.append(await self._page(question, request, window))
-                request = pages[-1].next
+            tokens = cost(question.price, symbols=len(window.symbols))
+            pages += await question.pages(window, _Gate(self, question.endpoint, question.news, tokens))
         return pages
 
-    async def _page(self, question: _Question[Query, Batch], request: HttpRequest, window: Query) -> _Page[Batch]:
-        """One request that was admitted and what it means; the toll hears of both, whatever comes of it."""
-        news: RateNews | None = None
-        try:
-            left = self._time_left()
-            with one_call(provider=self.account.provider, endpoint=question.endpoint):
-                response = await self.http.get(request, timeout_s=left)
-                news = question.news(response)
-                if self.vendor_time is None:
-                    self.vendor_time = vendor_time_us(response.headers)
-                page = question.parse(response, window, self.account)
-        except ProviderError as error:
-            await self._settle(news, error)
-            raise
-        await self._settle(news, None)
-        return page
+    async def admit(self, request: HttpRequest, tokens: int) -> None:
+        """Wait for tokens; the wait is ours, so neither the deadline nor the vendor's time counts it."""
+        self._guard(request)
+        begun = time.monotonic()
+        if self.toll is not None:
+            await self.toll.admit(tokens)
+        waited = time.monotonic() - begun
+        self.deadline += waited
+        self.begun += waited
+        if self.asked_at is None:
+            self.asked_at = now_us()
 
-    async def _settle(self, news: RateNews | None, error: ProviderError | None) -> None:
+    async def settle(self, news: RateNews | None, error: ProviderError | None) -> None:
         if self.toll is not None:
             await self.toll.settle(news=news, error=error)
 
-    def _time_left(self) -> float:
+    def time_left(self) -> float:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise VendorTimeout(f"{self.account.provider}: the deadline passed after {self.calls} calls")
@@ -149,6 +125,34 @@ class _Asking:
         self._seen.add(place)
 
 
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """The `Send` of one window: each of its requests is admitted, sent and read, and the toll hears what came of it."""
+
+    asking: _Asking
+    endpoint: str
+    news: Callable[[HttpResponse], RateNews | None]
+    tokens: int
+
+    async def __call__(self, request: HttpRequest, read: Callable[[HttpResponse], Read]) -> Read:
+        asking = self.asking
+        await asking.admit(request, self.tokens)
+        news: RateNews | None = None
+        try:
+            left = asking.time_left()
+            with one_call(provider=asking.account.provider, endpoint=self.endpoint):
+                response = await asking.http.get(request, timeout_s=left)
+                news = self.news(response)
+                if asking.vendor_time is None:
+                    asking.vendor_time = vendor_time_us(response.headers)
+                answer = read(response)
+        except ProviderError as error:
+            await asking.settle(news, error)
+            raise
+        await asking.settle(news, None)
+        return answer
+
+
 async def fetch_bars(
     adapter: Adapter,
     account: Account,
@@ -158,7 +162,7 @@ async def fetch_bars(
     deadline_s: float,
     toll: Toll | None = None,
 ) -> BarAnswer:
-    """Bars of a query, complete or not at all, within `deadline_s` seconds.
+    """Bars of a query, complete or not at all, within `deadline_s` seconds, which do not run while it waits for tokens.
 
     `toll` is asked before each request, so that a rate budget counts pages, and told what came of it; what it raises stops the
     answer. A refusal that names some of the symbols as unknown is asked again without them.
@@ -172,8 +176,7 @@ async def fetch_bars(
         news=partial(rate_news, adapter),
         query=query,
         windows=partial(windows, adapter),
-        request=adapter.bars_request,
-        parse=adapter.parse_bars,
+        pages=bar_pages(adapter, account, http),
         concat=BarBatch.concat,
     )
     return await _ask(question, account, http=http, deadline_s=deadline_s, toll=toll)
@@ -196,8 +199,7 @@ async def fetch_quotes(
         news=partial(rate_news, adapter),
         query=query,
         windows=_whole,
-        request=adapter.quotes_request,
-        parse=adapter.parse_quotes,
+        pages=quote_pages(adapter, account, http),
         concat=QuoteBatch.concat,
     )
     return await _ask(question, account, http=http, deadline_s=deadline_s, toll=toll)
@@ -210,28 +212,29 @@ def _whole(query: QuoteQuery) -> tuple[QuoteQuery]:
 async def _ask(
     question: _Question[Query, Batch], account: Account, *, http: VendorHttp, deadline_s: float, toll: Toll | None
 ) -> Answer[Batch]:
-    asked_at, begun = now_us(), time.monotonic()
-    asking = _Asking(account, http, begun + deadline_s, toll)
-    pages: list[_Page[Batch]]
+    begun = time.monotonic()
+    asking = _Asking(account, http, begun, begun + deadline_s, toll)
+    pages: list[Page[Batch]]
     unknown: list[str]
     try:
         pages, unknown = await _known_pages(asking, question)
     except ProviderError as error:
         error.args = (redact(str(error), secrets=secrets_of(account)),)  # a net below each adapter's own care
         raise
+    assert asking.asked_at is not None  # an answer has at least one page
     return Answer(
         batch=question.concat([page.batch for page in pages]),
-        asked_at=asked_at,
+        asked_at=asking.asked_at,
         received_at=now_us(),
         vendor_time=asking.vendor_time,
         is_delayed=any(page.is_delayed for page in pages),
         unknown_symbols=tuple(dict.fromkeys([*unknown, *(s for page in pages for s in page.unknown_symbols)])),
         calls=asking.calls,
-        elapsed_s=time.monotonic() - begun,
+        elapsed_s=time.monotonic() - asking.begun,
     )
 
 
-async def _known_pages(asking: _Asking, question: _Question[Query, Batch]) -> tuple[list[_Page[Batch]], list[str]]:
+async def _known_pages(asking: _Asking, question: _Question[Query, Batch]) -> tuple[list[Page[Batch]], list[str]]:
     unknown: list[str] = []
     for rounds in count(1):
         try:

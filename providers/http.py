@@ -14,6 +14,7 @@ from yarl import URL
 
 from marketdata_site.observability.redaction import redact
 from providers.adapter import HttpRequest, HttpResponse
+from providers.clients import ClientPool
 from providers.errors import LocalFault, MalformedAnswer, ProviderError, UnsupportedRequest, VendorFault, VendorTimeout
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -43,6 +44,8 @@ class VendorHttp:
         self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self.clients = ClientPool()
+        """Clients of vendors' libraries: they live as long as the connections."""
 
     async def get(self, request: HttpRequest, *, timeout_s: float) -> HttpResponse:
         """The complete answer, whatever its status.
@@ -61,7 +64,8 @@ class VendorHttp:
         raise fault  # outside the handler, so that no library error hangs on it as context
 
     async def close(self) -> None:
-        """Close all connections; harmless when nothing was opened."""
+        """Close all clients and connections; harmless when nothing was opened."""
+        await self.clients.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
