@@ -29,6 +29,9 @@ def _start() -> Servers | None:
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # counts of this run alone
         folder = TemporaryDirectory(prefix="marketdata-metrics-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = _until_the_end.enter_context(folder)
+    os.environ["MARKETDATA_ENV_FILE"] = os.devnull  # an operator's overrides and keys are not the tests'
+    for name in [name for name in os.environ if name.startswith(("POLICY_", "BREAKER_"))]:
+        del os.environ[name]
     servers = None
     wanted = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)}
     if wanted and os.environ.get("MARKETDATA_TEST_SERVERS") != "off":
