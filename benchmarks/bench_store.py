@@ -17,7 +17,7 @@ from benchmarks.rows import row
 from collector.copying import Column, copy_rows
 from collector.core.messages import SeriesLabel
 from collector.models import Bar, Instrument, Series
-from collector.partitions import ensure_partitions, months_of
+from collector.partitions import BARS, ensure_partitions
 from collector.store import WriteBatch, write_bars
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, MINUTE_US, SECOND_US, BarBatch, Interval, to_us
@@ -80,7 +80,7 @@ class _Batches:
         instrument = Instrument.objects.create(symbol="BENCH", calendar="24/7", asset_class="crypto")
         self.series = Series.objects.create(instrument=instrument, tier_id="T0")
         self.calendar = get_calendar("24/7")
-        ensure_partitions(months_of(_columns(LARGE).start))
+        ensure_partitions(BARS, BARS.periods_of(_columns(LARGE).start))
 
     def write(self, bars: BarBatch, *, is_history: bool = True) -> None:
         batch = WriteBatch(

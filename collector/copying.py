@@ -15,7 +15,7 @@ POSTGRES_EPOCH_US = 946_684_800_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
-    """One column of a COPY: `kind` is int4, int8, float8 or timestamptz (epoch µs); NaN in a nullable float is null."""
+    """One column of a COPY: `kind` is bool, int2, int4, int8, float8 or timestamptz (epoch µs); NaN in a nullable float is null."""
 
     name: str
     kind: str
@@ -23,7 +23,7 @@ class Column:
     is_nullable: bool = False
 
 
-_WIRE = {"int4": ">i4", "int8": ">i8", "float8": ">f8", "timestamptz": ">i8"}
+_WIRE = {"bool": "?", "int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "timestamptz": ">i8"}
 
 
 def copy_rows(table: str, columns: list[Column]) -> None:

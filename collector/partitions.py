@@ -1,49 +1,84 @@
-"""Monthly partitions of `collector_bar`, made before the rows that need them.
+"""Partitions of bars (a month each) and of quotes (a day each), made before the rows that need them, and dropped when they are old.
 
 Made outside the write's transaction: `CREATE … PARTITION OF` would wait for every open reader and writer of the parent, while
-`CREATE TABLE LIKE` + `ATTACH` does not. There is no default partition: with one, a month that it already holds rows of can't be made.
+`CREATE TABLE LIKE` + `ATTACH` does not. There is no default partition: with one, a period that it already holds rows of can't be made.
 """
 
+import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
-from providers.market.types import MicrosArray
+from providers.market.types import MicrosArray, to_us
 
-TABLE = "collector_bar"
+log = logging.getLogger(__name__)
+
 _LOCK = 0x6D64_7061_7274  # "mdpart": one maker at a time in the whole fleet
-_known: set[int] = set()
-"""Months (since 1970) seen to exist by this process. Partitions are only ever dropped by retention, far behind any write."""
 
 
-def months_of(starts: MicrosArray) -> list[int]:
-    """Months since 1970-01 that the instants fall into, ascending."""
-    months = np.unique(starts.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64))
-    return [int(month) for month in months]
+@dataclass(frozen=True, slots=True)
+class Partitioned:
+    """A table partitioned by the time in `column`. Its periods are counted from 1970: months (`M`) or days (`D`)."""
+
+    table: str
+    column: str
+    unit: Literal["M", "D"]
+
+    def periods_of(self, instants: MicrosArray) -> list[int]:
+        """Periods that the instants fall into, ascending."""
+        periods = np.unique(instants.astype("datetime64[us]").astype(f"datetime64[{self.unit}]").astype(np.int64))
+        return [int(period) for period in periods]
+
+    def period_of(self, moment: datetime) -> int:
+        """Period of an aware datetime."""
+        return self.periods_of(np.array([to_us(moment)]))[0]
+
+    def partition_name(self, period: int) -> str:
+        """Name of the partition that holds a period, e.g. `collector_bar_202611` or `collector_quote_20261122`."""
+        return f"{self.table}_{np.datetime64(period, self.unit)}".replace("-", "")
+
+    def bound(self, period: int) -> str:
+        """The first instant of a period, with an offset: else it would be read in the session's zone."""
+        return f"{np.datetime64(period, self.unit).astype('datetime64[D]')} 00:00+00"
 
 
-def month_of(moment: datetime) -> int:
-    """Months since 1970-01 of an aware datetime."""
-    utc = moment.astimezone(UTC)
-    return (utc.year - 1970) * 12 + utc.month - 1
+BARS = Partitioned("collector_bar", "start", "M")
+QUOTES = Partitioned("collector_quote", "at", "D")
+
+_known: set[tuple[str, int]] = set()
+"""Periods seen to exist by this process. Partitions are only ever dropped by retention, behind any write."""
 
 
-def partition_name(month: int) -> str:
-    """Name of the partition that holds a month, e.g. `collector_bar_202611`."""
-    return f"{TABLE}_{1970 + month // 12:04d}{month % 12 + 1:02d}"
-
-
-def ensure_partitions(months: Iterable[int]) -> list[str]:
-    """Make what is missing of the months' partitions; returns the names made. Call it outside a transaction."""
-    wanted = [month for month in months if month not in _known]
+def ensure_partitions(of: Partitioned, periods: Iterable[int]) -> list[str]:
+    """Make what is missing of the periods' partitions; returns the names made. Call it outside a transaction."""
+    wanted = [period for period in periods if (of.table, period) not in _known]
     if not wanted:
         return []
-    existing = _existing()
-    made = [partition_name(month) for month in wanted if partition_name(month) not in existing and _make(month)]
-    _known.update(wanted)
+    existing = _existing(of)
+    made = [of.partition_name(p) for p in wanted if of.partition_name(p) not in existing and _make(of, p)]
+    _known.update((of.table, period) for period in wanted)
     return made
+
+
+def drop_partitions(of: Partitioned, *, before: int) -> list[str]:
+    """Detach and drop the partitions of all periods before one, oldest first; returns their names. What is locked is left to the next run."""
+    dropped: list[str] = []
+    # Names of one length sort by time.
+    for name in sorted(name for name in _existing(of) if name < of.partition_name(before)):
+        try:
+            _drop(of, name)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            log.warning("%s is in use and is dropped later", name, extra={"action": "partition_locked"})
+            break
+        dropped.append(name)
+    return dropped
 
 
 def forget_known() -> None:
@@ -51,26 +86,34 @@ def forget_known() -> None:
     _known.clear()
 
 
-def _existing() -> set[str]:
+def _existing(of: Partitioned) -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [TABLE])
+        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [of.table])
         return {name for (name,) in cursor.fetchall()}
 
 
-def _bound(month: int) -> str:
-    return f"{1970 + month // 12:04d}-{month % 12 + 1:02d}-01 00:00+00"  # with an offset, else read in the session's zone
-
-
-def _make(month: int) -> bool:
-    name = partition_name(month)
+def _make(of: Partitioned, period: int) -> bool:
+    table, name = of.table, of.partition_name(period)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        if name in _existing():
+        if name in _existing(of):
             return False  # another process was first
-        lower, upper = _bound(month), _bound(month + 1)
-        cursor.execute(f"CREATE TABLE {name} (LIKE {TABLE} INCLUDING ALL)")
+        lower, upper = of.bound(period), of.bound(period + 1)
+        cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)")
         # The check lets ATTACH skip its scan and is redundant with the bound afterwards.
-        cursor.execute(f"ALTER TABLE {name} ADD CONSTRAINT {name}_bound CHECK (start >= '{lower}' AND start < '{upper}')")
-        cursor.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM ('{lower}') TO ('{upper}')")
+        check = f"CHECK ({of.column} >= '{lower}' AND {of.column} < '{upper}')"
+        cursor.execute(f"ALTER TABLE {name} ADD CONSTRAINT {name}_bound {check}")
+        cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{lower}') TO ('{upper}')")
         cursor.execute(f"ALTER TABLE {name} DROP CONSTRAINT {name}_bound")
     return True
+
+
+def _drop(of: Partitioned, name: str) -> None:
+    """Detaching locks the whole table, behind every open read of it: a moment is waited for that, in which others wait too."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        if name not in _existing(of):
+            return  # another process was first
+        cursor.execute("SET LOCAL lock_timeout = '1s'")
+        cursor.execute(f"ALTER TABLE {of.table} DETACH PARTITION {name}")
+        cursor.execute(f"DROP TABLE {name}")

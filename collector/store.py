@@ -16,14 +16,14 @@ from django.db import IntegrityError, connection, transaction
 from psycopg.errors import UniqueViolation
 
 from collector import store_sql as sql
+from collector.announcing import announce
 from collector.copying import Column, copy_rows
 from collector.core.bars import Rejection
-from collector.core.messages import SeriesLabel, bar_messages, encode, history_message
+from collector.core.messages import SeriesLabel, bar_messages, history_message
 from collector.core.precedence import Claim, replaces
 from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, spans_of
-from collector.feed.publisher import publish
-from collector.partitions import ensure_partitions, months_of
-from providers.market.types import BarBatch, Interval, Micros, from_us, to_us
+from collector.partitions import BARS, ensure_partitions
+from providers.market.types import BarBatch, Interval, Micros, to_us
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
     after the commit. Opens its own transaction: call it outside of one, partitions are made before it.
     """
     if batch.interval is not Interval.D1:
-        ensure_partitions(months_of(batch.bars.start))
+        ensure_partitions(BARS, BARS.periods_of(batch.bars.start))
     try:
         return _write(_Write(batch), history_before)
     except IntegrityError as error:
@@ -96,11 +96,7 @@ def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
 
 def _write(write: "_Write", history_before: Micros) -> WriteResult:
     with transaction.atomic():
-        result = write.run(history_before)
-        if result.feed_batch_id is not None:
-            batch_id = result.feed_batch_id
-            transaction.on_commit(lambda: publish(batch_ids=[batch_id]), robust=True)  # the write is done, whatever comes
-    return result
+        return write.run(history_before)
 
 
 def _is_held_already(error: IntegrityError) -> bool:
@@ -142,7 +138,7 @@ class _Write:
         self._insert(new)
         replaced, alternates = self._merge(np.flatnonzero(exists), revs)
         self._cover()
-        sql.add_rejections(self.batch.rejected, self.batch.provider_id, self.recorded_at)
+        sql.add_rejections(self.batch.rejected, self.batch.provider_id, self.recorded_at, table=sql.REJECTED_BARS)
         sql.set_answered_through(self.batch.answered_through)
         changed = np.sort(np.concatenate((new, replaced)))
         return WriteResult(
@@ -290,7 +286,7 @@ class _Write:
             provider=self.batch.provider,
             revs=revs[~is_history],
         )
-        return sql.add_feed_batch(from_us(self.recorded_at), len(messages), encode(messages))
+        return announce(messages, recorded_at=self.recorded_at)
 
     def _history_messages(self, rows: npt.NDArray[np.int64]) -> list[object]:
         notices: list[object] = []

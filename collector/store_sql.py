@@ -211,19 +211,34 @@ def add_absences(
         )
 
 
-def add_rejections(rows: Sequence[tuple[int, Rejection]], provider_id: int, recorded_at: Micros) -> None:
-    """Keep refused rows with their reason; the same row sent again is counted."""
+@dataclass(frozen=True, slots=True)
+class RejectionTable:
+    """Where refused rows of a kind are kept: the table, the column of what they are of, the column of their time."""
+
+    name: str
+    owner: str
+    time: str
+
+
+REJECTED_BARS = RejectionTable("collector_rejectedbar", "series_id", "start")
+REJECTED_QUOTES = RejectionTable("collector_rejectedquote", "instrument_id", "at")
+
+
+def add_rejections(
+    rows: Sequence[tuple[int, Rejection]], provider_id: int, recorded_at: Micros, *, table: RejectionTable
+) -> None:
+    """Keep refused rows, each with the id of its owner, with their reason; the same row sent again is counted."""
     now = from_us(recorded_at)
     unique: dict[tuple[int, str], tuple[int, Rejection]] = {}
-    for series_id, rejection in rows:
+    for owner_id, rejection in rows:
         text = f"{rejection.start}|{rejection.reason}|{rejection.raw}"
         fingerprint = hashlib.blake2b(text.encode(errors="backslashreplace"), digest_size=16).hexdigest()
-        unique[series_id, fingerprint] = (series_id, rejection)
+        unique[owner_id, fingerprint] = (owner_id, rejection)
     if not unique:
         return
     values = [
         (
-            series_id,
+            owner_id,
             provider_id,
             _moment(r.start),
             r.reason,
@@ -234,14 +249,14 @@ def add_rejections(rows: Sequence[tuple[int, Rejection]], provider_id: int, reco
             now,
             now,
         )
-        for key, (series_id, r) in sorted(unique.items())
+        for key, (owner_id, r) in sorted(unique.items())
     ]
     with connection.cursor() as cursor:
         cursor.executemany(
-            """INSERT INTO collector_rejectedbar AS r (series_id, provider_id, start, reason, detail, raw, fingerprint, times_seen,
+            f"""INSERT INTO {table.name} AS r ({table.owner}, provider_id, {table.time}, reason, detail, raw, fingerprint, times_seen,
                  first_seen_at, last_seen_at)
                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-               ON CONFLICT (series_id, provider_id, fingerprint) DO UPDATE
+               ON CONFLICT ({table.owner}, provider_id, fingerprint) DO UPDATE
                SET times_seen = r.times_seen + 1, last_seen_at = excluded.last_seen_at""",
             values,
         )

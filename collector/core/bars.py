@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from collector.core.repeats import is_everything, one_per_key
 from providers.market.grid import floor_to_grid, is_on_grid
 from providers.market.types import AssetClass, BarBatch, Floats, Interval, Micros, MicrosArray, from_us
 
 Mask = npt.NDArray[np.bool_]
 
-_MAY_BE_ZERO_OR_LESS = frozenset({AssetClass.FUTURE, AssetClass.INDEX})
+MAY_BE_ZERO_OR_LESS = frozenset({AssetClass.FUTURE, AssetClass.INDEX})
 """Futures have settled below zero (crude oil, April 2020) and spreads and rates as indices cross it; no share or currency does."""
 
 _DOUBLES_SKIP_FROM = 2**53
@@ -64,7 +65,7 @@ def _reasons(rows: BarBatch, *, interval: Interval, asset_class: AssetClass) -> 
     top, bottom = np.maximum(rows.open, rows.close), np.minimum(rows.open, rows.close)
     with np.errstate(invalid="ignore"):
         low, high = np.fmin(rows.low, bottom), np.fmax(rows.high, top)
-        not_positive = (low == 0) & (high == 0) if asset_class in _MAY_BE_ZERO_OR_LESS else low <= 0
+        not_positive = (low == 0) & (high == 0) if asset_class in MAY_BE_ZERO_OR_LESS else low <= 0
         return [
             ("price_missing", "expected four finite prices", ~finite),
             ("price_not_positive", f"expected prices above 0 for {asset_class.value}", not_positive),
@@ -88,41 +89,25 @@ def _is_not_whole(counts: Floats) -> Mask:
 def _rejection(rows: BarBatch, i: int, reason: str, detail: str) -> Rejection:
     raw = {
         "start": from_us(int(rows.start[i])).isoformat(),
-        **{name: _plain(getattr(rows, name)[i]) for name in ("open", "high", "low", "close", "volume", "vwap", "trade_count")},
+        **{name: plain(getattr(rows, name)[i]) for name in ("open", "high", "low", "close", "volume", "vwap", "trade_count")},
     }
     symbol = rows.symbols[int(rows.symbol_index[i])]
     return Rejection(symbol, int(rows.start[i]), reason, detail, json.dumps(raw))
 
 
-def _plain(value: float) -> float | str | None:
+def plain(value: float) -> float | str | None:
+    """A number as JSON can hold it; None for NaN."""
     if np.isnan(value):
         return None
     return float(value) if np.isfinite(value) else str(value)
 
 
 def _one_per_slot(rows: BarBatch) -> tuple[BarBatch, list[Rejection]]:
-    order = np.lexsort((rows.start, rows.symbol_index))
-    in_order = bool((np.diff(order) == 1).all()) if len(order) > 1 else True
-    ordered = rows if in_order else rows.where(order)
-    if len(ordered) < 2:
-        return ordered, []
-    repeats = (np.diff(ordered.symbol_index) == 0) & (np.diff(ordered.start) == 0)
-    if not repeats.any():
-        return ordered, []
-    earlier = np.flatnonzero(repeats)
-    rejected = [
-        _rejection(ordered, int(i), "conflicting_duplicate", "expected one row a slot, a later row of the answer differs")
-        for i in earlier
-        if not _same(ordered, int(i), int(i) + 1)
-    ]
-    keep = np.ones(len(ordered), dtype=bool)
-    keep[earlier] = False
-    return ordered.where(keep), rejected
-
-
-def _same(rows: BarBatch, i: int, j: int) -> bool:
-    columns = (rows.open, rows.high, rows.low, rows.close, rows.volume, rows.vwap, rows.trade_count)
-    return all(column[i] == column[j] or (np.isnan(column[i]) and np.isnan(column[j])) for column in columns)
+    values = (rows.open, rows.high, rows.low, rows.close, rows.volume, rows.vwap, rows.trade_count)
+    kept, contradicted = one_per_key(rows.symbol_index, rows.start, values=values)
+    detail = "expected one row a slot, a later row of the answer differs"
+    rejected = [_rejection(rows, i, "conflicting_duplicate", detail) for i in contradicted]
+    return rows if is_everything(kept, len(rows)) else rows.where(kept), rejected
 
 
 NO_ROWS: MicrosArray = np.empty(0, dtype=np.int64)

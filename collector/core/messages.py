@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 import msgspec
 import numpy as np
 
+from collector.core.quotes import CheckedQuotes
 from collector.core.spans import Spans
+from providers.market.quotes import SIZE_UNITS
 from providers.market.types import BarBatch, from_us
 
 _ENCODER = msgspec.json.Encoder()
@@ -21,6 +23,14 @@ class SeriesLabel:
     mic: str
     hours: str
     adjustment: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentLabel:
+    """What tells an instrument from every other one."""
+
+    symbol: str
+    mic: str
 
 
 def iso(micros: int) -> str:
@@ -82,6 +92,46 @@ def history_message(*, label: SeriesLabel, interval: str, span: Spans, rows: int
         "rows": rows,
         "fill_url": f"/bars?{query}",
     }
+
+
+def quote_messages(
+    quotes: CheckedQuotes, *, labels: Sequence[InstrumentLabel], provider: str, revs: Sequence[int]
+) -> list[object]:
+    """One message a row, in row order; `labels[k]` is the instrument of `quotes.batch.symbols[k]`."""
+    batch = quotes.batch
+    columns = zip(
+        batch.symbol_index.tolist(),
+        _nullable(batch.bid),
+        _nullable(batch.ask),
+        _nullable(batch.bid_size),
+        _nullable(batch.ask_size),
+        batch.size_unit.tolist(),
+        batch.at.tolist(),
+        quotes.is_crossed.tolist(),
+        quotes.is_locked.tolist(),
+        quotes.has_vendor_time.tolist(),
+        revs,
+        strict=True,
+    )
+    return [
+        {
+            "type": "quote",
+            "symbol": labels[place].symbol,
+            "mic": labels[place].mic,
+            "bid": bid,
+            "ask": ask,
+            "bid_size": bid_size,
+            "ask_size": ask_size,
+            "size_unit": SIZE_UNITS[unit].value or None,
+            "at": iso(at),
+            "crossed": is_crossed,
+            "locked": is_locked,
+            "has_vendor_time": has_vendor_time,
+            "provider": provider,
+            "rev": rev,
+        }
+        for place, bid, ask, bid_size, ask_size, unit, at, is_crossed, is_locked, has_vendor_time, rev in columns
+    ]
 
 
 def _of_series(label: SeriesLabel, interval: str) -> dict[str, str]:

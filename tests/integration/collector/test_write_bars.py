@@ -201,7 +201,7 @@ def test_write_leaves_nothing_behind_when_a_late_statement_fails(monkeypatch):
 
 def test_write_publishes_nothing_before_its_commit(monkeypatch):
     told = []
-    monkeypatch.setattr("collector.store.publish", lambda *, batch_ids: told.append(FeedBatch.objects.count()))
+    monkeypatch.setattr("collector.announcing.publish", lambda *, batch_ids: told.append(FeedBatch.objects.count()))
     monkeypatch.setattr("collector.store.sql.add_feed_batch", seeing(told, store_sql.add_feed_batch))
     write(make_series(), [row(FIRST)])
     assert told == ["writing", 1]

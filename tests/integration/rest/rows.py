@@ -8,7 +8,7 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from collector.models import Bar, BarRevision, Coverage, DailyBar, Instrument, Series, Tier
-from collector.partitions import ensure_partitions, forget_known, month_of
+from collector.partitions import BARS, ensure_partitions, forget_known
 from providers.models import Provider
 
 MINUTE = timedelta(minutes=1)
@@ -69,7 +69,7 @@ def make_revision(
 
 def _make_partitions(starts: Iterable[datetime]) -> None:
     forget_known()  # those that another test made were rolled back with it
-    ensure_partitions({month_of(start) for start in starts})
+    ensure_partitions(BARS, {BARS.period_of(start) for start in starts})
 
 
 def _columns(series: Series, start: datetime, values: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.db import connection
 
-from collector.partitions import ensure_partitions, forget_known, month_of, partition_name
+from collector.partitions import BARS, ensure_partitions, forget_known
 from tests.integration.rest.rows import at, make_bar, make_bars, make_series, minutes
 
 pytestmark = pytest.mark.django_db
@@ -143,13 +143,13 @@ def test_end_of_recording_is_refused_without_its_beginning(client):
 
 def test_new_partition_carries_the_index_that_finds_a_span():
     forget_known()
-    month = month_of(at("2031-05-01 00:00"))
-    ensure_partitions([month])
+    month = BARS.period_of(at("2031-05-01 00:00"))
+    ensure_partitions(BARS, [month])
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT count(*) FROM pg_inherits i JOIN pg_index x ON x.indexrelid = i.inhrelid
                 WHERE i.inhparent = 'bar_recorded'::regclass AND x.indrelid = %s::regclass AND x.indisvalid""",
-            [partition_name(month)],
+            [BARS.partition_name(month)],
         )
         assert cursor.fetchone()[0] == 1
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'bar_recorded'::regclass")
