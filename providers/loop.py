@@ -1,4 +1,4 @@
-"""The one event loop of a worker process: a background thread that owns the HTTP client.
+"""The one event loop of a worker process: a background thread that owns the HTTP client and the thread for its database work.
 
 Celery tasks are synchronous; connections must outlive a task. So each worker process starts one `EventLoopThread` after its
 fork and closes it at shutdown.
@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from providers.dbthread import DatabaseThread
 from providers.http import VendorHttp
 
 Result = TypeVar("Result")
@@ -22,6 +23,7 @@ class EventLoopThread:
 
     def __init__(self, *, http: VendorHttp | None = None) -> None:
         self.http = http or VendorHttp()
+        self.database = DatabaseThread()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -71,6 +73,7 @@ class EventLoopThread:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await self.http.close()
+        await self.database.close()
         await asyncio.get_running_loop().shutdown_asyncgens()
         await asyncio.get_running_loop().shutdown_default_executor()
 

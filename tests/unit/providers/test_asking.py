@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from marketdata_site.observability.clock import now_us
 from providers.adapter import Account, RateNews
 from providers.asking import BarAnswer, fetch_bars
 from providers.errors import (
@@ -184,6 +185,21 @@ async def test_toll_hears_of_a_request_without_an_answer(http: VendorHttp) -> No
 
     assert isinstance(await failing(http, silent, toll=toll, deadline_s=0.1), VendorTimeout)
     assert toll.heard == [(None, VendorTimeout)]
+
+
+async def test_waits_for_tokens_count_neither_for_the_deadline_nor_for_the_time_that_the_vendor_took(http: VendorHttp) -> None:
+    class Slow(Counting):
+        ended_at = 0
+
+        async def admit(self, cost: int) -> None:
+            await asyncio.sleep(0.3)
+            self.ended_at = self.ended_at or now_us()
+
+    toll = Slow()
+    pages = [polygon_page(0, next_url=cursor("a")), polygon_page(1)]
+    answer = await ask(http, paging(*pages), toll=toll, deadline_s=0.25)
+    assert answer.elapsed_s < 0.25
+    assert toll.ended_at <= answer.asked_at < answer.received_at
 
 
 async def test_unsupported_query_is_refused_before_asking(http: VendorHttp) -> None:
