@@ -41,7 +41,8 @@ def first_place(
     if current.score.value < thresholds.promote and (leader := _leader(able, current)) is not None:
         return leader.provider, (
             f"{leader.provider} is first instead of {current.provider}: "
-            f"H {leader.score.value:.2f} leads {current.score.value:.2f} ({weakest(current.score)})"
+            f"H {leader.score.value:.2f} leads {current.score.quota * current.score.slow:.2f} of the last minutes"
+            f" ({weakest(current.score)})"
         )
     return current.provider, f"{current.provider} stays first: H {current.score.value:.2f}"
 
@@ -69,7 +70,9 @@ def _returning(able: Sequence[Standing], current: Standing, thresholds: Threshol
 
 
 def _leader(able: Sequence[Standing], current: Standing) -> Standing | None:
-    ahead = [s for s in able if s.score.calls >= LEAD_CALLS and s.score.value >= current.score.value + LEAD]
+    """Who leads the incumbent's slow window: its trend, not the moment after one failed call."""
+    mark = current.score.quota * current.score.slow + LEAD
+    ahead = [s for s in able if s.score.calls >= LEAD_CALLS and s.score.value >= mark]
     return max(ahead, key=lambda s: (s.score.value, -s.rank), default=None)
 
 

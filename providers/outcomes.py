@@ -15,6 +15,7 @@ from enum import StrEnum
 from providers.errors import (
     AuthFailed,
     BadRequest,
+    CircuitOpen,
     LocalFault,
     NotEntitled,
     OverBudget,
@@ -53,7 +54,10 @@ class Seen:
 
 
 _CLASSES: tuple[tuple[tuple[type[ProviderError], ...], Outcome], ...] = (
-    ((OverBudget, UnknownSymbol, UnsupportedRequest, BadRequest), Outcome.IGNORED),  # first: OverBudget is a Throttled
+    (
+        (OverBudget, CircuitOpen, UnknownSymbol, UnsupportedRequest, BadRequest),
+        Outcome.IGNORED,
+    ),  # first: OverBudget is a Throttled
     ((Throttled,), Outcome.THROTTLED),
     ((AuthFailed,), Outcome.CONFIG_ERROR),
     ((LocalFault,), Outcome.LOCAL_ERROR),

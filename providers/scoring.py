@@ -7,14 +7,15 @@
     R = A · C · F^phi · (1 - 0.4·S)       in either window; phi = 1 live, 0 history
     H = Q · min(R fast, R slow)           Q = the quota's share, see `providers.budget`
 
-Silence drifts to the prior: the fast window to the slow one within minutes, the slow one to 0.9 within half an hour or so.
+Silence of more than `SILENCE_US` drifts to the prior: the fast window to the slow one within minutes, the slow one to 0.9 within
+half an hour or so.
 """
 
 from dataclasses import asdict, dataclass
 
 from providers.health import FAST_TAU_US, SLOW_TAU_US, Health, Window, kept
 from providers.lanes import Lane
-from providers.market.types import Micros
+from providers.market.types import SECOND_US, Micros
 
 PRIOR_WEIGHT = 5.0
 """Calls (or symbols) that the prior counts for: as many as the failures in a row that trip a breaker."""
@@ -22,6 +23,9 @@ PRIOR_AVAILABILITY = 0.9
 """Above promote (0.85), so that a new provider may be used, and below what any good one reaches: doubt enough to be outranked."""
 SLOW_COST = 0.4
 """A vendor all of whose answers are slow is worth 0.6: below demote (0.70), yet better than one that fails every other call."""
+SILENCE_US = 90 * SECOND_US
+"""Silence forgives after one and a half jobs at one job a minute. From the first second on, it would forgive a bulk vendor two
+failing jobs in a row before the third one looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def score(health: Health, *, now: Micros, quota: float = 1.0, phi: float = 1.0) 
         slowness_slow=slow.slowness,
         quota=quota,
         phi=phi,
-        calls=health.slow.calls * kept(health.slow, now=now, tau=SLOW_TAU_US),
+        calls=health.slow.calls * kept(health.slow, now=now - SILENCE_US, tau=SLOW_TAU_US),
     )
 
 
@@ -91,7 +95,7 @@ def useful(parts: _Parts, *, phi: float) -> float:
 
 
 def _parts(window: Window, now: Micros, tau: Micros, prior: _Parts) -> _Parts:
-    left = kept(window, now=now, tau=tau)
+    left = kept(window, now=now - SILENCE_US, tau=tau)
     return _Parts(
         availability=_share(window.good * left, window.calls * left, prior.availability),
         completeness=_share(window.answered * left, window.asked * left, prior.completeness),

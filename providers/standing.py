@@ -7,8 +7,8 @@ from providers.market.types import MINUTE_US, Micros
 from providers.scoring import Score
 
 LEAD = 0.10
-"""By how much another must be better to take over from one that is merely fair: about the difference that one failed call makes at
-one call a minute, so that a single failure cannot move the first place."""
+"""By how much another must be better to take over from one that is merely fair. Two good vendors differ by less: one failed call
+in twenty costs 0.05."""
 LEAD_CALLS = 5.0
 """Calls that a lead must rest on, as many as the prior counts for: one that was not asked is not better, only unknown."""
 HOLD_US = 5 * MINUTE_US
