@@ -1,4 +1,4 @@
-"""Alpaca Market Data: bars of many US stocks or crypto pairs a call.
+"""Alpaca Market Data: bars and latest quotes of many US stocks or crypto pairs a call.
 
 Source: official OpenAPI of alpacahq/alpaca-mcp-server (commit 88722ce), docs.alpaca.markets, tests of the official clients,
 recorded answers; read 2026-07.
@@ -28,7 +28,9 @@ import numpy as np
 
 from providers.accounts import credential, endpoint, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits
+from providers.adapters import alpaca_quotes
 from providers.errors import AuthFailed, MalformedAnswer, ProviderError, UnsupportedRequest
+from providers.market.quotes import QuoteBatch, QuoteQuery
 from providers.market.types import Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval, from_us
 from providers.parsing import (
     AwareTime,
@@ -46,6 +48,7 @@ from providers.parsing import (
     to_session_dates,
     within,
 )
+from providers.quote_adapter import QuoteLimits, QuotePage
 from providers.refusals import refusal
 from providers.registry import register
 
@@ -97,6 +100,8 @@ class Alpaca:
         max_slots_per_call=5_000,  # of 200 busy symbols: a million rows, a hundred pages
     )
 
+    quote_limits: ClassVar[QuoteLimits] = alpaca_quotes.LIMITS
+
     def vendor_symbol(self, symbol: str, asset_class: AssetClass) -> str:
         """`BTC-USD` and `BTCUSD` as crypto are `BTC/USD`; stocks are spelled as everywhere, classes with a dot."""
         if asset_class is not AssetClass.CRYPTO or "/" in symbol:
@@ -143,6 +148,25 @@ class Alpaca:
             is_delayed=has_strangers,  # rows under a wrong name may be the ones that seem absent: no proof of absence
         )
 
+    def quotes_request(self, query: QuoteQuery, account: Account) -> HttpRequest:
+        """The latest quotes. Raises: UnsupportedRequest, AuthFailed."""
+        is_coin = query.asset_class is AssetClass.CRYPTO
+        path = alpaca_quotes.COINS_PATH if is_coin else alpaca_quotes.STOCKS_PATH
+        return HttpRequest(
+            url=endpoint(account, default=self.default_base_url, path=path),
+            params={"symbols": ",".join(query.symbols)} | ({} if is_coin else {"feed": _feed(account)}),
+            headers=_headers(account),
+        )
+
+    def parse_quotes(self, response: HttpResponse, query: QuoteQuery, account: Account) -> QuotePage:
+        """Latest quotes, of the symbols that have one. Raises: ProviderError."""
+        if response.status == 204:
+            return QuotePage(batch=QuoteBatch.empty())
+        document = json_object(response.body, secrets=secrets_of(account)) if response.status == 200 else {}
+        if not alpaca_quotes.is_answer(document):
+            raise _refused(response, query, account)
+        return QuotePage(batch=alpaca_quotes.batch_of(document, query))
+
     def _next_page(self, token: str | None, query: BarQuery, account: Account) -> HttpRequest | None:
         if not token:
             return None
@@ -162,7 +186,7 @@ def _feed(account: Account) -> str:
     try:
         return _FEEDS[account.feed_scope]
     except KeyError:
-        raise UnsupportedRequest(f"alpaca sells stock bars as sip or iex, not as {account.feed_scope}") from None
+        raise UnsupportedRequest(f"alpaca sells stocks as sip or iex, not as {account.feed_scope}") from None
 
 
 def _span(query: BarQuery) -> tuple[str, str]:
@@ -246,10 +270,10 @@ def _lenient_batch(groups: dict[str, list[Any]], query: BarQuery) -> BarBatch:
     return bars.batch()
 
 
-def _refused(response: HttpResponse, query: BarQuery, account: Account) -> ProviderError:
-    """A 403 that does not speak of a subscription is a wrong key; a 200 that holds neither bars nor a message is no answer."""
+def _refused(response: HttpResponse, query: BarQuery | QuoteQuery, account: Account) -> ProviderError:
+    """A 403 that does not speak of a subscription is a wrong key; a 200 that holds neither rows nor a message is no answer."""
     if response.status == 200 and not json_object(response.body, secrets=secrets_of(account)).get("message"):
         return MalformedAnswer(
-            f"alpaca answered 200 without bars: {excerpt(response.body, secrets=secrets_of(account))!r}", status=200
+            f"alpaca answered 200 without bars or quotes: {excerpt(response.body, secrets=secrets_of(account))!r}", status=200
         )
     return refusal(response=response, account=account, symbols=query.symbols, forbidden=AuthFailed)

@@ -1,4 +1,4 @@
-"""Polygon.io, since 2025-10-30 Massive: aggregate bars of one ticker.
+"""Polygon.io, since 2025-10-30 Massive: aggregate bars and the last quote of one ticker.
 
 Source: official OpenAPI of massive-com/client-python (commit 481e5c2), its knowledge base on how from and to are snapped,
 recorded answers; read 2026-07.
@@ -26,7 +26,9 @@ import numpy as np
 
 from providers.accounts import credential, endpoint, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits
+from providers.adapters import polygon_quotes
 from providers.errors import MalformedAnswer, NotEntitled, ProviderError, UnknownSymbol, UnsupportedRequest
+from providers.market.quotes import QuoteQuery
 from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, Interval
 from providers.parsing import (
     BarRow,
@@ -43,6 +45,7 @@ from providers.parsing import (
     to_session_dates,
     within,
 )
+from providers.quote_adapter import QuoteLimits, QuotePage
 from providers.refusals import refusal
 from providers.registry import register
 
@@ -99,6 +102,8 @@ class Polygon:
         max_slots_per_call=10_000,  # 10,000 hours are 600,000 base minutes: twelve pages
     )
 
+    quote_limits: ClassVar[QuoteLimits] = polygon_quotes.LIMITS
+
     def vendor_symbol(self, symbol: str, asset_class: AssetClass) -> str:
         """`BTC-USD` as crypto is `X:BTCUSD`; a symbol that already carries a prefix stays as it is."""
         if symbol.startswith(_ALL_PREFIXES):
@@ -142,6 +147,19 @@ class Polygon:
             next=self._next_page(answer, account),
             is_delayed=answer.status == "DELAYED" or (answer.ticker is not None and (answer.count or 0) > sent),
         )
+
+    def quotes_request(self, query: QuoteQuery, account: Account) -> HttpRequest:
+        """The last quote of one symbol. Raises: UnsupportedRequest, AuthFailed."""
+        url = endpoint(account, default=self.default_base_url, path=polygon_quotes.path_of(query))
+        return HttpRequest(url=url, headers=_headers(account))
+
+    def parse_quotes(self, response: HttpResponse, query: QuoteQuery, account: Account) -> QuotePage:
+        """The last quote, or none. Raises: ProviderError."""
+        document = json_object(response.body, secrets=secrets_of(account)) if response.status == 200 else {}
+        status = str(document.get("status") or "").upper()
+        if status not in polygon_quotes.SUCCESS and (status or not polygon_quotes.is_answer(document)):
+            raise _refused(response, query, account)
+        return QuotePage(batch=polygon_quotes.batch_of(document, query), is_delayed=status == "DELAYED")
 
     def _next_page(self, answer: _Answer, account: Account) -> HttpRequest | None:
         if not answer.next_url:
@@ -238,7 +256,7 @@ def _check_owner(answer: _Answer, query: BarQuery) -> None:
         raise MalformedAnswer(f"asked polygon for {joined(query.symbols)}, got {answer.ticker[:40]!r}")
 
 
-def _refused(response: HttpResponse, query: BarQuery, account: Account) -> ProviderError:
+def _refused(response: HttpResponse, query: BarQuery | QuoteQuery, account: Account) -> ProviderError:
     """Errors name themselves by `status` in the body; a 404 without it is a wrong path, not an unknown ticker."""
     word = _status_word(response.body)
     said = f"polygon answered {response.status}"

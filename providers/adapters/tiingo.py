@@ -1,4 +1,4 @@
-"""Tiingo: bars of one US stock (exchange IEX intraday, all venues daily), currency pair or coin.
+"""Tiingo: bars of one US stock (exchange IEX intraday, all venues daily), currency pair or coin, and their top of book.
 
 Source: tiingo.com documentation (iex, end-of-day, forex, crypto), recorded answers and threads of hydrosquall/tiingo-python,
 README of business-science/riingo; read 2026-07.
@@ -25,7 +25,9 @@ from zoneinfo import ZoneInfo
 
 from providers.accounts import credential, endpoint, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Terms
+from providers.adapters import tiingo_quotes
 from providers.errors import MalformedAnswer, NotEntitled, ProviderError, Throttled, UnknownSymbol, UnsupportedRequest
+from providers.market.quotes import QuoteQuery
 from providers.market.types import (
     Adjustment,
     AssetClass,
@@ -50,6 +52,7 @@ from providers.parsing import (
     to_session_dates,
     within,
 )
+from providers.quote_adapter import QuoteLimits, QuotePage
 from providers.refusals import refusal, retry_after_s, vendor_text
 from providers.registry import register
 
@@ -115,6 +118,8 @@ class Tiingo:
         ),
     )
 
+    quote_limits: ClassVar[QuoteLimits] = tiingo_quotes.LIMITS
+
     def vendor_symbol(self, symbol: str, asset_class: AssetClass) -> str:
         """`EUR/USD` is `eurusd` and `BTC-USD` is `btcusd`; share classes have a dash."""
         if asset_class in _PAIRS:
@@ -130,11 +135,7 @@ class Tiingo:
         return HttpRequest(
             url=endpoint(account, default=self.default_base_url, path=path),
             params={"startDate": first.isoformat(), "endDate": last.isoformat(), **params},
-            headers={
-                "Authorization": f"Token {credential(account, 'api_key')}",
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-            },
+            headers=_headers(account),
         )
 
     def parse_bars(self, response: HttpResponse, query: BarQuery, account: Account) -> BarPage:
@@ -149,6 +150,21 @@ class Tiingo:
             is_delayed=bool(answer.strangers),  # rows under a wrong name may be the ones that seem absent
         )
 
+    def quotes_request(self, query: QuoteQuery, account: Account) -> HttpRequest:
+        """Top of book. Raises: UnsupportedRequest, AuthFailed."""
+        path = tiingo_quotes.PATHS[query.asset_class]
+        return HttpRequest(
+            url=endpoint(account, default=self.default_base_url, path=path),
+            params={"tickers": ",".join(query.symbols)},
+            headers=_headers(account),
+        )
+
+    def parse_quotes(self, response: HttpResponse, query: QuoteQuery, account: Account) -> QuotePage:
+        """Top of book of the symbols that have one. Raises: ProviderError."""
+        if response.status != 200:
+            raise _refused(response, query, account)
+        return QuotePage(batch=tiingo_quotes.batch_of(_list_of(response, query, account), query))
+
     def _next_page(self, answer: _Answer, query: BarQuery, account: Account) -> HttpRequest | None:
         """The dates up to the oldest row of an answer that was cut off; that row's own date may be cut as well."""
         if answer.sent < _ROW_CAP or not len(answer.batch):
@@ -158,6 +174,14 @@ class Tiingo:
             return None
         first = self.bars_request(query, account)
         return replace(first, params=first.params | {"endDate": from_us(oldest).date().isoformat()})
+
+
+def _headers(account: Account) -> dict[str, str]:
+    return {
+        "Authorization": f"Token {credential(account, 'api_key')}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+    }
 
 
 def _place(query: BarQuery) -> tuple[str, dict[str, str]]:
@@ -186,6 +210,14 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> _Answer:
     table = csv_rows(response.body, columns=("date", "open", "high", "low", "close"))
     if table is not None:
         return _of_rows(table, query)
+    document = _list_of(response, query, account)
+    if any(isinstance(item, dict) and "priceData" in item for item in document):
+        return _of_coins(document, query)
+    return _of_rows(document, query)
+
+
+def _list_of(response: HttpResponse, query: BarQuery | QuoteQuery, account: Account) -> list[Any]:
+    """The rows of a success in JSON. Raises: ProviderError where a 200 is a refusal, or no list."""
     if _is_refusal_in_prose(response.body):
         raise _refused(response, query, account)
     document = json_document(response.body, secrets=secrets_of(account))
@@ -194,9 +226,7 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> _Answer:
     if not isinstance(document, list):
         said = excerpt(response.body, secrets=secrets_of(account))
         raise MalformedAnswer(f"tiingo answered 200 without a list of prices: {said!r}", status=200)
-    if any(isinstance(item, dict) and "priceData" in item for item in document):
-        return _of_coins(document, query)
-    return _of_rows(document, query)
+    return document
 
 
 def _is_refusal_in_prose(body: bytes) -> bool:
@@ -247,7 +277,7 @@ def _stamp(value: object) -> Micros:
     return micros_of_rfc3339(value)
 
 
-def _refused(response: HttpResponse, query: BarQuery, account: Account) -> ProviderError:
+def _refused(response: HttpResponse, query: BarQuery | QuoteQuery, account: Account) -> ProviderError:
     """Quotas and plans name themselves in the text, with any status; a 404 that says `Not found` means the ticker."""
     error = refusal(response=response, account=account, symbols=query.symbols, forbidden=NotEntitled)
     said = vendor_text(response.body)
