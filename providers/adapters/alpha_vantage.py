@@ -128,6 +128,7 @@ class AlphaVantage:
                 since=date(2000, 1, 1),
             ),
             Terms(asset_classes=frozenset({AssetClass.EQUITY}), feed_scopes=frozenset({FeedScope.CONSOLIDATED})),
+            Terms(asset_classes=frozenset({AssetClass.FX}), has_volume=False),
         ),
     )
 

@@ -25,7 +25,7 @@ import msgspec
 import numpy as np
 
 from providers.accounts import credential, endpoint, secrets_of
-from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits
+from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Terms
 from providers.adapters import polygon_quotes
 from providers.errors import MalformedAnswer, NotEntitled, ProviderError, UnknownSymbol, UnsupportedRequest
 from providers.market.quotes import QuoteQuery
@@ -100,6 +100,7 @@ class Polygon:
         adjustments=frozenset(_ADJUSTED),
         max_symbols_per_call=1,
         max_slots_per_call=10_000,  # 10,000 hours are 600,000 base minutes: twelve pages
+        terms=(Terms(asset_classes=frozenset({AssetClass.INDEX}), has_volume=False),),
     )
 
     quote_limits: ClassVar[QuoteLimits] = polygon_quotes.LIMITS

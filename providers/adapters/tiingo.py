@@ -107,6 +107,7 @@ class Tiingo:
         terms=(
             Terms(asset_classes=_PAIRS, feed_scopes=frozenset({FeedScope.CONSOLIDATED})),
             Terms(asset_classes=_PAIRS, adjustments=frozenset({Adjustment.RAW})),
+            Terms(asset_classes=frozenset({AssetClass.FX}), has_volume=False),
             Terms(
                 intervals=_INTRADAY,
                 asset_classes=_STOCKS,
