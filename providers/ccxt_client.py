@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 from providers.accounts import secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse
-from providers.ccxt_errors import Words, meaning_of, without_response
+from providers.ccxt_errors import Words, is_ccxt_error, meaning_of, without_response
 from providers.client_adapter import Send
 from providers.errors import MalformedAnswer, ProviderError, UnsupportedRequest, VendorFault
 from providers.market.quotes import QuoteQuery
 from providers.market.types import BarQuery
-from providers.parsing import json_document
+from providers.parsing import excerpt, json_document
 from providers.quote_adapter import QuotePage
 
 Params: TypeAlias = Mapping[str, object]
@@ -47,10 +47,11 @@ class Venue(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     send: Send
     symbols: tuple[str, ...]
+    answered: HttpResponse | None = None
 
 
 _CALL: ContextVar[_Call] = ContextVar("ccxt_call")
@@ -69,64 +70,81 @@ class CcxtClient:
 
     async def bars(self, query: BarQuery, *, send: Send) -> BarPage:
         """As `providers.client_adapter.VendorClient`."""
-        return await self._venue.bars(query, ask=self._asker(_Call(send, query.symbols)))
+        return await self._venue.bars(query, ask=self._asker(send, query.symbols))
 
     async def quotes(self, query: QuoteQuery, *, send: Send) -> QuotePage:
         """As `providers.client_adapter.VendorClient`."""
-        return await self._venue.quotes(query, ask=self._asker(_Call(send, query.symbols)))
+        return await self._venue.quotes(query, ask=self._asker(send, query.symbols))
 
     async def close(self) -> None:
         """Nothing is open: ccxt makes its session in the `fetch` that is replaced."""
 
-    def _asker(self, call: _Call) -> Ask:
+    def _asker(self, send: Send, symbols: tuple[str, ...]) -> Ask:
         async def ask(method: str, params: Params) -> object:
+            call = _Call(send, symbols)
             token = _CALL.set(call)
             try:
                 return await getattr(self._exchange, method)(dict(params))
             except ProviderError:
                 raise
             except Exception as error:
-                failure = without_response(error, account=self._account)
+                failure = self._failure(error, call)
             finally:
                 _CALL.reset(token)
             raise failure  # outside the handler, so that no error of the library hangs on it as context
 
         return ask
 
+    def _failure(self, error: Exception, call: _Call) -> ProviderError:
+        """What it means that ccxt fails by itself: before it sends, or over an answer that passed for a success."""
+        if call.answered is None:
+            return without_response(error, account=self._account)
+        if is_ccxt_error(error):
+            return self._meaning(error, call.answered, call.symbols)
+        shown = excerpt(call.answered.body, secrets=secrets_of(self._account))
+        return MalformedAnswer(
+            f"{self._account.provider} answered what nobody can read: {shown!r}", status=call.answered.status
+        )
+
     async def _fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> object:
         """In the place of ccxt's own."""
-        if method != "GET" or body is not None or not url.startswith(self._base_url):
+        if method != "GET" or body is not None or not url.startswith(self._base_url + "/"):
             raise UnsupportedRequest(
                 f"{self._account.provider}: the client library wants to send something else than a question"
             )
         call = _CALL.get()
         request = HttpRequest(url=url, headers={"Accept": "application/json", **(headers or {})})
-        return await call.send(request, partial(self._read, url=url, symbols=call.symbols))
+        return await call.send(request, partial(self._read, url=url, call=call))
 
-    def _read(self, response: HttpResponse, *, url: str, symbols: tuple[str, ...]) -> object:
-        document: object = None
+    def _read(self, response: HttpResponse, *, url: str, call: _Call) -> object:
+        call.answered = response
+        document, foreign = self._document(response)
+        refusal = self._judged_by_ccxt(response, url, document)
+        if refusal is not None or response.status != 200:
+            raise self._meaning(refusal, response, call.symbols)
+        if foreign is not None:
+            raise foreign
+        return document
+
+    def _document(self, response: HttpResponse) -> tuple[object, ProviderError | None]:
+        """The JSON value, or why there is none."""
         try:
-            document = json_document(response.body, secrets=secrets_of(self._account))
-            error: Exception | None = None
+            return json_document(response.body, secrets=secrets_of(self._account)), None
         except (MalformedAnswer, VendorFault) as foreign:
-            error = foreign
-        refused, said = self._ccxt_says(response, url, document)
-        if not refused and response.status == 200:
-            if error is not None:
-                raise error
-            return document
-        raise meaning_of(said, response=response, account=self._account, symbols=symbols, words=self._venue.words)
+            return None, foreign
 
-    def _ccxt_says(self, response: HttpResponse, url: str, document: object) -> tuple[bool, Exception | None]:
-        """Whether ccxt takes an answer for an error, and which; it stumbles over bodies that no venue should send."""
+    def _judged_by_ccxt(self, response: HttpResponse, url: str, document: object) -> Exception | None:
+        """ccxt's exception for an answer that it takes for a failure."""
         text = response.body.decode("utf-8", errors="replace").strip()
         try:
             self._exchange.handle_errors(response.status, "", url, "GET", response.headers, text, document, {}, None)
             self._exchange.handle_http_status_code(response.status, "", url, "GET", text)
         except Exception as error:
-            is_meant = any(ancestor.__name__ == "BaseError" for ancestor in type(error).__mro__)
-            return is_meant, error if is_meant else None
-        return False, None
+            return error if is_ccxt_error(error) else None  # it stumbles over bodies that no venue should send
+        return None
+
+    def _meaning(self, error: Exception | None, response: HttpResponse, symbols: tuple[str, ...]) -> ProviderError:
+        return meaning_of(error, response=response, account=self._account, symbols=symbols, words=self._venue.words)
 
 
 def _exchange(name: str, *, base_url: str) -> Any:

@@ -39,8 +39,8 @@ _MEANINGS: tuple[tuple[str, type[ProviderError]], ...] = (
     ("BadRequest", BadRequest),
 )
 """In the order in which they are looked for among an exception's classes: ccxt's narrow ones stand before its wide ones."""
-_UNCERTAIN = (VendorFault, AuthFailed)
-"""ccxt guesses these from a status alone, where the vendor's words may say more."""
+_GUESSED = frozenset({"ExchangeNotAvailable", "AuthenticationError"})
+"""ccxt's classes for a status alone, where the vendor's words may say more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def meaning_of(
         return (VendorTimeout if kind is VendorTimeout else VendorFault)(message, status=status)
     if kind is UnknownSymbol or (words.unknown_symbol is not None and words.unknown_symbol.search(said)):
         return UnknownSymbol(message, symbols=named_symbols(said, asked=symbols), status=status)
-    if kind is None or (kind in _UNCERTAIN and 300 <= status < 500):
+    if kind is None or (type(error).__name__ in _GUESSED and 300 <= status < 500):
         return refusal(response=response, account=account, symbols=symbols, forbidden=NotEntitled)
     return kind(message, status=status)
 
@@ -90,3 +90,8 @@ def _wait_s(said: str, response: HttpResponse, words: Words) -> float | None:
 def without_response(error: Exception, *, account: Account) -> ProviderError:
     """Our error for what ccxt raises before it sends anything; the library's text stays out of it."""
     return UnsupportedRequest(f"{account.provider}: the client library could not make the request ({type(error).__name__})")
+
+
+def is_ccxt_error(error: Exception | None) -> bool:
+    """Whether ccxt means a failure, rather than failing itself."""
+    return any(ancestor.__name__ == "BaseError" for ancestor in type(error).__mro__)

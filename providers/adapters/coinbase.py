@@ -75,8 +75,7 @@ class Coinbase:
         pages = []
         for start in range(first, last + 1, _MOST_ROWS * width):
             rows = await self._candles(query, start, min(start + (_MOST_ROWS - 1) * width, last), ask)
-            page = batch_of_positions(symbol=query.symbols[0], rows=rows, places=_PLACES, stamp_us=SECOND_US)
-            pages.append(page.where((page.start >= start) & (page.start < start + _MOST_ROWS * width)))
+            pages.append(batch_of_positions(symbol=query.symbols[0], rows=rows, places=_PLACES, stamp_us=SECOND_US))
         return BarPage(batch=within(BarBatch.concat(pages), query=query))
 
     async def _candles(self, query: BarQuery, first: Micros, last: Micros, ask: Ask) -> list[object]:

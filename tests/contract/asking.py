@@ -1,8 +1,19 @@
-"""What every test of the contract asks with: an account with recognisable secrets and queries wide enough for any recording."""
+"""What every test of the contract asks with: an account with recognisable secrets and queries wide enough for any recording.
 
+Adapters of both kinds are asked alike: those of the first build a request and read an answer, those of the second are handed the
+answer when their client library sends a request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
-from providers.adapter import Account, Adapter
+from providers.adapter import Account, Adapter, BarPage, HttpAdapter, HttpRequest, HttpResponse
+from providers.client_adapter import ClientAdapter
+from providers.errors import ProviderError
+from providers.market.quotes import QuoteQuery
 from providers.market.types import AssetClass, BarQuery, FeedScope, Interval, to_us
 
 SECRET = "sk-7f3a/91+c%d2"
@@ -27,3 +38,46 @@ def query_of(
 ) -> BarQuery:
     """A query of three decades unless told otherwise."""
     return BarQuery(symbols=symbols or ("AAPL",), interval=interval, start=start, end=end, asset_class=asset_class)
+
+
+NOTHING_MORE = HttpResponse(200, {}, b"[]")
+
+
+class Transport:
+    """A `Send` that gives prepared answers, after them an empty list, and keeps the requests."""
+
+    def __init__(self, *answers: HttpResponse) -> None:
+        self.answers, self.requests = list(answers), []
+
+    async def __call__(self, request: HttpRequest, read: Callable[[HttpResponse], Any]) -> Any:
+        self.requests.append(request)
+        return read(self.answers.pop(0) if self.answers else NOTHING_MORE)
+
+
+def ask_client(
+    adapter: ClientAdapter, query: BarQuery | QuoteQuery, *answers: HttpResponse, account: Account | None = None
+) -> tuple[Any, list[HttpRequest]]:
+    """What the client library makes of the answers, and what it asked for."""
+    transport = Transport(*answers)
+    client = adapter.open_client(account or account_of(adapter))
+    question = client.quotes if isinstance(query, QuoteQuery) else client.bars
+    return asyncio.run(question(query, send=transport)), transport.requests
+
+
+def first_request(adapter: Adapter, query: BarQuery, account: Account) -> HttpRequest:
+    """The first request for bars."""
+    if isinstance(adapter, HttpAdapter):
+        return adapter.bars_request(query, account)
+    assert isinstance(adapter, ClientAdapter)
+    transport = Transport(HttpResponse(404, {}, b""))
+    with suppress(ProviderError):
+        asyncio.run(adapter.open_client(account).bars(query, send=transport))
+    return transport.requests[0]
+
+
+def read_bars(adapter: Adapter, response: HttpResponse, query: BarQuery, account: Account) -> BarPage:
+    """What an answer to the first request means."""
+    if isinstance(adapter, HttpAdapter):
+        return adapter.parse_bars(response, query, account)
+    assert isinstance(adapter, ClientAdapter)
+    return ask_client(adapter, query, response, account=account)[0]

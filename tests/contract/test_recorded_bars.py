@@ -10,7 +10,7 @@ from providers.adapter import BarPage
 from providers.errors import ProviderError, VendorFault
 from providers.market.types import DAY_US, SECOND_US
 from providers.registry import get_adapter
-from tests.contract.asking import account_of, query_of
+from tests.contract.asking import account_of, query_of, read_bars
 from tests.contract.meanings import MEANINGS, Meaning
 from tests.recorded import Recording, needs_recorded, recordings
 
@@ -60,7 +60,7 @@ def parse(recording: Recording, *, body: bytes | None = None, **changes: int) ->
     adapter = get_adapter(recording.vendor)
     query = replace(query_of(*meaning.symbols, interval=meaning.interval, asset_class=meaning.asset_class), **changes)
     response = recording.response if body is None else replace(recording.response, body=body)
-    return adapter.parse_bars(response, query, account_of(adapter))
+    return read_bars(adapter, response, query, account_of(adapter))
 
 
 @needs_recorded

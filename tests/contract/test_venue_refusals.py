@@ -1,0 +1,83 @@
+"""Refusals of crypto venues through ccxt's real client, each read by its meaning."""
+
+import pytest
+
+from providers.adapter import HttpResponse
+from providers.errors import (
+    AuthFailed,
+    BadRequest,
+    MalformedAnswer,
+    NotEntitled,
+    ProviderError,
+    Throttled,
+    UnknownSymbol,
+    VendorFault,
+    VendorTimeout,
+)
+from tests.contract.asking import ask_client
+from tests.contract.venues import DATE, SYMBOLS, answer, minutes, venue
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "body", "expected"),
+    [
+        ("binance", 400, {"code": -1121, "msg": "Invalid symbol."}, UnknownSymbol),
+        ("binance", 400, {"code": -1100, "msg": "Illegal characters found in parameter 'symbol'"}, UnknownSymbol),
+        ("binance", 400, {"code": -1120, "msg": "Invalid interval."}, BadRequest),
+        ("binance", 401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}, AuthFailed),
+        ("binance", 403, "<html>blocked</html>", Throttled),
+        ("binance", 429, {"code": -1003, "msg": "Too much request weight used"}, Throttled),
+        ("binance", 451, {"code": 0, "msg": "Service unavailable from a restricted location"}, NotEntitled),
+        ("binance", 500, {"code": -1000, "msg": "An unknown error occured"}, VendorFault),
+        ("binance", 503, "upstream", VendorFault),
+        ("binance", 504, "", VendorTimeout),
+        ("kraken", 200, {"error": ["EQuery:Unknown asset pair"]}, UnknownSymbol),
+        ("kraken", 200, {"error": ["EQuery:Invalid asset pair"]}, UnknownSymbol),
+        ("kraken", 200, {"error": ["EAPI:Rate limit exceeded"]}, Throttled),
+        ("kraken", 200, {"error": ["EGeneral:Too many requests"]}, Throttled),
+        ("kraken", 200, {"error": ["EService:Unavailable"]}, VendorFault),
+        ("kraken", 200, {"error": ["EService:Busy"]}, VendorFault),
+        ("kraken", 200, {"error": ["EGeneral:Internal error"]}, VendorFault),
+        ("kraken", 200, {"error": ["EGeneral:Invalid arguments"]}, BadRequest),
+        ("kraken", 200, {"error": ["EGeneral:Permission denied"]}, NotEntitled),
+        ("kraken", 200, {"error": ["EAPI:Invalid key"]}, AuthFailed),
+        ("kraken", 200, {"error": ["ENew:Something"]}, VendorFault),
+        ("kraken", 200, {"error": {"odd": 1}, "result": {}}, MalformedAnswer),
+        ("kraken", 520, "", VendorFault),
+        ("coinbase", 404, {"message": "NotFound"}, UnknownSymbol),
+        ("coinbase", 404, {"message": "Product not found"}, UnknownSymbol),
+        ("coinbase", 400, {"message": "granularity too small for the requested time range"}, BadRequest),
+        ("coinbase", 403, {"message": "Trading pair not available"}, NotEntitled),
+        ("coinbase", 429, {"message": "Public rate limit exceeded"}, Throttled),
+        ("coinbase", 400, {"message": "under maintenance"}, VendorFault),
+        ("coinbase", 200, {"message": "rate limit exceeded"}, Throttled),
+        ("coinbase", 500, {"message": "Internal server error"}, VendorFault),
+    ],
+)
+def test_refusal_is_read_by_its_meaning(name: str, status: int, body: object, expected: type[ProviderError]) -> None:
+    said = HttpResponse(status, DATE, body.encode()) if isinstance(body, str) else answer(body, status)
+    with pytest.raises(expected) as caught:
+        ask_client(venue(name), minutes(name, 5), said)
+    assert type(caught.value) is expected
+    assert caught.value.status in (status, None)
+    assert "http" not in str(caught.value)
+    assert caught.value.__context__ is None or isinstance(caught.value.__context__, ProviderError)
+    if isinstance(caught.value, UnknownSymbol):
+        assert caught.value.symbols == (SYMBOLS[name],)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "headers", "seconds"),
+    [
+        (429, "Too many requests.", {"retry-after": "17"}, 17),
+        (418, "Way too much request weight used; IP banned until 1772971290500. Please use", {}, 90.5),
+        (418, "IP banned until 1772971290500.", {"retry-after": "120"}, 120),
+        (418, "IP banned until 1772971290500.", {"date": ""}, None),
+        (418, "IP banned until 1772971100000.", {}, 0),
+    ],
+)
+def test_binance_ban_says_how_long_it_lasts(status: int, message: str, headers: dict[str, str], seconds: float | None) -> None:
+    said = answer({"code": -1003, "msg": message}, status, **headers)
+    with pytest.raises(Throttled) as caught:
+        ask_client(venue("binance"), minutes("binance", 5), said)
+    assert caught.value.retry_after == seconds
