@@ -71,6 +71,7 @@ def _readers_only(view: View) -> View:
 api = MarketDataApi(
     title="Market data",
     version=VERSION,
+    urls_namespace="api",  # without the version: names of views are labels of metrics
     description=DESCRIPTION,
     auth=request_is_allowed,
     docs_decorator=_readers_only,

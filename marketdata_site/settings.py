@@ -12,6 +12,7 @@ from marketdata_site import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MARKETDATA_HOME = Path(os.environ.get("MARKETDATA_HOME") or BASE_DIR / ".marketdata")
+environment.name_metrics_folder(MARKETDATA_HOME)  # for workers that are started without `manage.py`
 ROLE = os.environ.get("MARKETDATA_ROLE", "command")
 """What this process is: web, worker, beat, command or test. Connections are kept differently in each (see DATABASES)."""
 
@@ -112,6 +113,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "marketdata_site.observability.requests.BeforeOthers",
     "marketdata_site.api_errors.json_errors",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -121,6 +123,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "marketdata_site.observability.requests.AfterOthers",
 ]
 
 TEMPLATES = [
@@ -233,6 +236,9 @@ UNFOLD = {
     },
 }
 
+ENV_FILE = Path(os.environ.get("MARKETDATA_ENV_FILE") or BASE_DIR / ".env")
+"""Overrides of routing policies and vendors' keys, read anew at every reload of the configuration. Settings are not read from it."""
+ENV_FILE_IS_NAMED = bool(os.environ.get("MARKETDATA_ENV_FILE"))
 LIVE_WINDOW_SECONDS = _number("MARKETDATA_LIVE_WINDOW_SECONDS", 600)
 """How far back live collection looks for a missing slot; what is older is a gap."""
 FEED_RING_MESSAGES = max(1_000, _number("MARKETDATA_FEED_RING_MESSAGES", 100_000))

@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import path
 
 from marketdata_site.api import api
+from marketdata_site.metrics_page import metrics
 from ops.pages import live
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", live, name="live"),
+    path("metrics", metrics, name="metrics"),
     path("", api.urls),
 ]

@@ -11,14 +11,9 @@ from django.db import connection
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """The server's address while it runs. Needs `transactional_db`: the server sees only what is committed."""
-    at = connection.settings_dict
-    environment = {
-        **os.environ,
-        "MARKETDATA_ROLE": "web",
-        "DATABASE_URL": f"postgresql://{at['USER']}@/{at['NAME']}?host={at['HOST']}&port={at['PORT']}",
-    }
+def running(**variables: str) -> Iterator[str]:
+    """The server's address while it runs, with more environment variables. Needs `transactional_db`: the server sees only what is committed."""
+    environment = {**os.environ, "MARKETDATA_ROLE": "web", "DATABASE_URL": database_url(), **variables}
     command = [sys.executable, "-m", "marketdata_site.serve", "--port", "0"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -28,6 +23,12 @@ def running() -> Iterator[str]:
         process.terminate()
         process.wait(timeout=20)
         process.stdout.close()
+
+
+def database_url() -> str:
+    """The test database's, for processes of ours."""
+    at = connection.settings_dict
+    return f"postgresql://{at['USER']}@/{at['NAME']}?host={at['HOST']}&port={at['PORT']}"
 
 
 def _address(lines: Iterator[str]) -> str:

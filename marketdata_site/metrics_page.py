@@ -1,0 +1,22 @@
+"""`GET /metrics`: what all processes of this machine counted, and what the rows say now."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from marketdata_site.api_errors import unauthorized
+from marketdata_site.observability.clock import now
+from marketdata_site.observability.metrics import CONTENT_TYPE, page
+from marketdata_site.observability.row_gauges import RowGauges
+from ops.auth import request_is_allowed
+from providers.gauges import circuit_states, reloads
+
+row_gauges = RowGauges([lambda: circuit_states(now=now()), reloads])
+"""One for the process, so that several scrapers at once cost one reading."""
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus. Callers are let in as to the REST API."""
+    if not request_is_allowed(request):
+        return unauthorized()
+    return HttpResponse(page(row_gauges), content_type=CONTENT_TYPE)

@@ -1,0 +1,66 @@
+"""Names, labels and types of all metrics: as dashboards and alerts know them, and as docs/metrics.md lists them."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
+
+from marketdata_site.metrics_page import row_gauges
+from providers import errors
+from providers.errors import PermanentError, ProviderError, RetryableError
+
+PROJECT = Path(__file__).resolve().parents[3]
+PAGE = (PROJECT / "docs/metrics.md").read_text()
+HOUSES = ("providers", "collector", "ops")
+FIXED = {
+    ("provider_selected_total", ("capability", "provider"), "counter"),
+    ("provider_errors_total", ("provider", "endpoint", "code"), "counter"),
+    ("provider_latency_ms", ("provider", "endpoint"), "histogram"),
+    ("circuit_state", ("provider",), "gauge"),
+    ("jobs_processed_total", ("type", "provider"), "counter"),
+    ("config_last_reload_successful", (), "gauge"),
+    ("config_last_reload_success_timestamp_seconds", (), "gauge"),
+}
+"""What others rely on: changing one of these breaks their dashboards."""
+
+Described = set[tuple[str, tuple[str, ...], str]]
+
+
+def _counted() -> Described:
+    for path in (path for house in HOUSES for path in (PROJECT / house).rglob("metrics.py")):
+        importlib.import_module(".".join(path.relative_to(PROJECT).with_suffix("").parts))
+    ours = [one for one in REGISTRY._collector_to_names if isinstance(one, MetricWrapperBase)]
+    names = ((next(iter(one.describe())), one) for one in ours if type(one).__module__.startswith("prometheus_client"))
+    return {
+        (family.name + "_total" * (family.type == "counter"), tuple(one._labelnames), family.type)
+        for family, one in names
+        if not family.name.startswith("django_")
+    }
+
+
+def _read() -> Described:
+    return {(family.name, tuple(getattr(family, "_labelnames", ())), family.type) for family in row_gauges.collect()}
+
+
+def _documented() -> Described:
+    rows = re.findall(r"^\| `(\w+)(?:\{([\w,]+)\})?` \| (\w+) \|", PAGE, flags=re.MULTILINE)
+    return {(name, tuple(labels.split(",")) if labels else (), kind) for name, labels, kind in rows}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metrics_have_the_names_and_labels_that_others_rely_on_and_the_page_lists_exactly_what_is_there() -> None:
+    there = _counted() | _read()
+    assert FIXED - there == set()
+    assert _documented() == there
+
+
+def test_page_explains_every_code_of_an_error() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ProviderError)]
+    codes = {
+        kind.code.fget(kind.__new__(kind)) for kind in kinds if kind not in {ProviderError, RetryableError, PermanentError}
+    }
+    explained = re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (`[^|]+`) \| [^|]+ \|$", PAGE, flags=re.MULTILINE)))
+    assert codes - set(explained) == set()
