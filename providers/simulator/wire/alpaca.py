@@ -1,5 +1,7 @@
 """Alpaca market data: bars of stocks (`/v2/stocks/bars`, `/v2/stocks/{symbol}/bars`) and crypto (`/v1beta3/crypto/{loc}/bars`).
 
+Latest quotes are in `alpaca_quotes`.
+
 Source: alpacahq/alpaca-mcp-server `specs/market-data-api.json`; recorded bodies; alpacahq/alpaca-trade-api-go #276 (HTML when
 a key is missing). `start` and `end` are inclusive, `limit` counts rows over all symbols, the order is symbol first. The vendor
 always sends `n` and `vw`; where they are not known they are sent as null, because a 0 would say "no trade". A volume that is
@@ -20,6 +22,8 @@ import numpy as np
 from providers.market.types import DAY_US, Interval, Micros, MicrosArray, from_us, to_us
 from providers.simulator.rows import Rows
 from providers.simulator.source import first_rows, last_rows, midnight_us
+from providers.simulator.wire import alpaca_quotes
+from providers.simulator.wire.alpaca_parameters import check_choices, check_symbols, interval_of
 from providers.simulator.wire.base import (
     Answer,
     BadParameter,
@@ -39,21 +43,8 @@ MAX_LIMIT = 10_000
 _MULTI = "/v2/stocks/bars"
 _SINGLE = re.compile(r"/v2/stocks/(?P<symbol>.+)/bars")
 _CRYPTO = re.compile(r"/v1beta3/crypto/(?P<loc>[a-z0-9-]+)/bars")
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.:/_-]*")
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-_TIMEFRAME = re.compile(r"(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)")
-_UNITS = {"T": "Min", "H": "Hour", "D": "Day"}
-_INTERVALS = {
-    "1Min": Interval.M1,
-    "5Min": Interval.M5,
-    "15Min": Interval.M15,
-    "30Min": Interval.M30,
-    "1Hour": Interval.H1,
-    "1Day": Interval.D1,
-}
 _LETTERS = {Interval.D1: "D", Interval.H1: "H"}
-_FEEDS = frozenset({"sip", "iex", "boats", "otc"})
-_ADJUSTMENTS = frozenset({"raw", "split", "dividend", "spin-off", "all"})
 _STOCK_ZONE = "America/New_York"
 _CRYPTO_ZONE = "America/Chicago"
 _UNAUTHORIZED_PAGE = (
@@ -104,7 +95,7 @@ class AlpacaWire:
 
     def symbols(self, request: VendorRequest) -> tuple[str, ...] | None:
         """Those of the query, or the one of the path."""
-        if request.path == _MULTI or _CRYPTO.fullmatch(request.path):
+        if request.path == _MULTI or _CRYPTO.fullmatch(request.path) or alpaca_quotes.is_asked(request.path):
             return tuple(symbol for symbol in request.query.get("symbols", "").split(",") if symbol)
         found = _SINGLE.fullmatch(request.path)
         return (found["symbol"],) if found else None
@@ -123,13 +114,16 @@ class AlpacaWire:
             return None
 
     def needs_credentials(self, request: VendorRequest) -> bool:
-        """Crypto bars can be had without a key."""
-        return not _CRYPTO.fullmatch(request.path)
+        """Crypto can be had without a key."""
+        return not _CRYPTO.fullmatch(request.path) and not alpaca_quotes.is_of_coins(request.path)
 
     def answer(self, request: VendorRequest, feed: Feed) -> Answer:
-        """One page of bars, or 400 in the vendor's words."""
+        """One page of bars or the latest quotes, or 400 in the vendor's words."""
+        asked = self.symbols(request) or ()
         try:
-            return _page(feed, _read(request, self.symbols(request) or (), feed))
+            if alpaca_quotes.is_asked(request.path):
+                return alpaca_quotes.answer(request, asked, feed)
+            return _page(feed, _read(request, asked, feed))
         except BadParameter as error:
             return _message(400, str(error))
 
@@ -159,17 +153,9 @@ def _read(request: VendorRequest, asked: tuple[str, ...], feed: Feed) -> _Ask:
     query = request.query
     is_crypto = _CRYPTO.fullmatch(request.path) is not None
     zone = _CRYPTO_ZONE if is_crypto else _STOCK_ZONE
-    if not asked:
-        raise BadParameter("symbols is required")
-    for symbol in asked:
-        is_odd = not _SYMBOL.fullmatch(symbol) or (not is_crypto and "/" in symbol)
-        if is_odd and not feed.knows(symbol):  # what a data folder holds is served, however it is spelled
-            raise BadParameter(f"invalid symbol: {symbol}")
-    for name, known in (("feed", _FEEDS), ("adjustment", _ADJUSTMENTS)):
-        unknown = set(query.get(name, next(iter(known))).split(",")) - known
-        if unknown:
-            raise BadParameter(f"invalid {name}: {', '.join(sorted(unknown))}")
-    interval = _interval(query.get("timeframe", ""))
+    check_symbols(asked, is_crypto=is_crypto, feed=feed)
+    check_choices(query)
+    interval = interval_of(query.get("timeframe", ""))
     start, end = _span(query, request.now, interval, zone)
     return _Ask(
         symbols=tuple(sorted(set(asked))),
@@ -182,17 +168,6 @@ def _read(request: VendorRequest, asked: tuple[str, ...], feed: Feed) -> _Ask:
         is_descending=_order(query.get("sort", "asc")) == "desc",
         after=_token(query.get("page_token"), interval, zone),
     )
-
-
-def _interval(timeframe: str) -> Interval:
-    """Codes are case-sensitive: `1M` is a month."""
-    found = _TIMEFRAME.fullmatch(timeframe)
-    if not found:
-        raise BadParameter(f"invalid timeframe: {timeframe}")
-    interval = _INTERVALS.get(f"{found[1]}{_UNITS.get(found[2], found[2])}")
-    if interval is None:
-        raise BadParameter(f"this simulator has no bars of {timeframe}")
-    return interval
 
 
 def _span(query: Mapping[str, str], now: Micros, interval: Interval, zone: str) -> tuple[Micros, Micros]:

@@ -1,4 +1,4 @@
-"""Polygon.io (Massive): aggregates as of `/v2/aggs/ticker/…/range/…`.
+"""Polygon.io (Massive): aggregates as of `/v2/aggs/ticker/…/range/…`; last quotes are in `polygon_quotes`.
 
 Source: massive-com/client-python `.massive/rest.json`; recorded bodies; error texts of polygon-io/issues #219, #312 and
 client-python #888. `limit` counts base aggregates, `to` is inclusive, `next_url` holds no key.
@@ -20,6 +20,7 @@ import numpy as np
 from providers.market.types import DAY_US, MINUTE_US, Interval, Micros
 from providers.simulator.rows import Rows
 from providers.simulator.source import base_count, first_rows, last_rows, midnight_us
+from providers.simulator.wire import polygon_quotes
 from providers.simulator.wire.base import (
     Answer,
     BadParameter,
@@ -94,7 +95,8 @@ class PolygonWire:
     def symbols(self, request: VendorRequest) -> tuple[str, ...] | None:
         """The ticker of the path."""
         found = _PATH.fullmatch(request.path)
-        return (found["ticker"],) if found else None
+        ticker = found["ticker"] if found else polygon_quotes.ticker_of(request.path)
+        return (ticker,) if ticker is not None else None
 
     def credentials(self, request: VendorRequest) -> str | None:
         """A bearer token, or `apiKey` in the query."""
@@ -106,7 +108,9 @@ class PolygonWire:
         return True
 
     def answer(self, request: VendorRequest, feed: Feed) -> Answer:
-        """One page of bars, or 400 in the vendor's words."""
+        """One page of bars or the last quote, or 400 in the vendor's words."""
+        if polygon_quotes.ticker_of(request.path) is not None:
+            return polygon_quotes.answer(request.path, feed, request_id=_request_id(request))
         try:
             return self._page(request, feed, _read(request))
         except BadParameter as error:

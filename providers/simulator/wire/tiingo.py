@@ -1,4 +1,4 @@
-"""Tiingo: prices of `/iex`, `/tiingo/daily`, `/tiingo/fx` and `/tiingo/crypto`.
+"""Tiingo: prices of `/iex`, `/tiingo/daily`, `/tiingo/fx` and `/tiingo/crypto`; top of book is in `tiingo_quotes`.
 
 Source: documentation of api.tiingo.com; recorded bodies; quoted texts of quotas and malformed parameters. Dates are inclusive, those
 of stocks in New York. The newest 10,000 rows are sent and nothing says that others were left out. Instruments go by the common
@@ -16,6 +16,7 @@ from providers.market.days import day_of
 from providers.market.types import DAY_US, Interval, Micros
 from providers.simulator.rows import Rows
 from providers.simulator.source import midnight_us
+from providers.simulator.wire import tiingo_quotes
 from providers.simulator.wire.base import (
     Answer,
     BadParameter,
@@ -68,10 +69,10 @@ class TiingoWire:
     def symbols(self, request: VendorRequest) -> tuple[str, ...] | None:
         """The ticker of the path or the coins of the query, in the common spelling."""
         found = _PATH.fullmatch(request.path)
-        if not found:
+        kind = tiingo_quotes.KINDS.get(request.path) or (found and (found["kind"] or "tiingo/crypto"))
+        if kind is None:
             return None
-        kind = found["kind"] or "tiingo/crypto"
-        tickers = [found["ticker"]] if found["ticker"] else request.query.get("tickers", "").split(",")
+        tickers = [found["ticker"]] if found and found["ticker"] else request.query.get("tickers", "").split(",")
         return tuple(_PREFIXES.get(kind, "") + ticker.upper() for ticker in tickers if ticker)
 
     def credentials(self, request: VendorRequest) -> str | None:
@@ -84,9 +85,12 @@ class TiingoWire:
         return True
 
     def answer(self, request: VendorRequest, feed: Feed) -> Answer:
-        """The newest rows of the window, or 400 in prose."""
+        """The newest rows of the window or the top of book, or 400 in prose."""
+        asked = self.symbols(request) or ()
         try:
-            ask = _read(request, self.symbols(request) or ())
+            if kind := tiingo_quotes.KINDS.get(request.path):
+                return tiingo_quotes.answer(kind, asked, feed)
+            ask = _read(request, asked)
         except BadParameter as error:
             return _prose(400, f"Error: {error}")
         if ask.kind == "tiingo/crypto":
