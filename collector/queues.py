@@ -6,24 +6,24 @@ from datetime import datetime
 from celery import current_app
 from kombu.exceptions import OperationalError
 
-from collector.schemas import BarsFetchJob, Priority
+from collector.schemas import BarsFetchJob, FetchJob, Priority
 
 log = logging.getLogger(__name__)
 
 BACKFILL_QUEUE = "backfill"
 
 
-def queue_of(job: BarsFetchJob) -> str:
+def queue_of(job: FetchJob) -> str:
     """`live.<tier>` for live jobs, one queue for the rest."""
     return f"live.{job.tier.lower()}" if job.priority is Priority.LIVE else BACKFILL_QUEUE
 
 
-def enqueue(job: BarsFetchJob, *, now: datetime) -> bool:
+def enqueue(job: FetchJob, *, now: datetime) -> bool:
     """Ring for a job; false when there is no broker to ring at. The message expires with the job."""
     expires = None if job.expires_at is None else max(0.0, (job.expires_at - now).total_seconds())
     try:
         current_app.send_task(
-            "collector.tasks.fetch_bars",
+            "collector.tasks.fetch_bars" if isinstance(job, BarsFetchJob) else "collector.tasks.fetch_quotes",
             args=[job.model_dump(mode="json")],
             queue=queue_of(job),
             expires=expires,

@@ -7,10 +7,12 @@ two writers can deadlock.
 from django.db import connection
 
 from providers.market.quotes import SIZE_UNITS
-from providers.market.types import Micros, from_us, to_us
+from providers.market.types import Micros, from_us
 
 _VALUES = "bid, ask, bid_size, ask_size, size_unit, is_crossed, is_locked, has_vendor_time"
 _COLUMNS = f"instrument_id, at, provider_id, {_VALUES}, rev, asked_at, received_at, recorded_at"
+
+_MICROS = "(extract(epoch FROM {}) * 1000000)::bigint"  # reading 2,000 datetimes takes longer than writing 1,000 quotes
 
 
 def _of(alias: str, columns: str = _VALUES) -> str:
@@ -47,7 +49,7 @@ WITH written AS (
     ON CONFLICT (instrument_id) DO UPDATE SET ({_COLUMNS}) = ROW({_of("excluded", _COLUMNS)})
     WHERE excluded.at > l.at OR (excluded.at = l.at AND excluded.provider_id = l.provider_id AND excluded.rev > l.rev)
 )
-SELECT instrument_id, at, rev, recorded_at FROM written
+SELECT instrument_id, {_MICROS.format("at")}, rev, {_MICROS.format("recorded_at")} FROM written
 """  # noqa: S608  # made of constants; values are bound
 
 
@@ -67,4 +69,5 @@ def write(*, provider_id: int, asked_at: Micros, received_at: Micros) -> list[tu
                 "units": [unit.value for unit in SIZE_UNITS],
             },
         )
-        return [(instrument, to_us(at), rev, to_us(recorded)) for instrument, at, rev, recorded in cursor.fetchall()]
+        rows: list[tuple[int, Micros, int, Micros]] = cursor.fetchall()
+        return rows

@@ -37,6 +37,9 @@ class _ManySymbols(_Job):
     symbols: Annotated[list[Symbol], Field(min_length=1, max_length=MAX_SYMBOLS)]
     mic: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{4}$")] | None = None
     provider: ProviderName | None = Field(default=None, description="Ask only this one, whatever the policy says.")
+    expires_at: AwareDatetime | None = Field(
+        default=None, description="Not to be run any more then: a newer plan asks for the same."
+    )
 
     @model_validator(mode="after")
     def _no_symbol_twice(self) -> Self:
@@ -62,13 +65,14 @@ class BarsFetchJob(_ManySymbols, _Window):
     interval: Interval
     hours: Hours = Hours.REGULAR
     adjustment: Adjustment = Adjustment.RAW
-    expires_at: AwareDatetime | None = Field(
-        default=None, description="Not to be run any more then: a newer plan asks for the same."
-    )
 
 
 class QuotesFetchJob(_ManySymbols):
     """Fetch the latest quotes of up to 1000 symbols."""
+
+
+FetchJob = BarsFetchJob | QuotesFetchJob
+"""What a worker of live collection runs."""
 
 
 class BackfillJob(_Job, _Window):

@@ -1,18 +1,22 @@
 """Celery's doorbells: each reads the clock, makes one domain call, and may be lost or repeated without harm."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from collector.feed.publisher import delete_old_batches, publish_unpublished
-from collector.partitions import ensure_partitions, month_of
+from collector.partitions import BARS, QUOTES, ensure_partitions
 from collector.queues import enqueue
-from collector.schemas import BarsFetchJob
+from collector.schemas import BarsFetchJob, FetchJob, QuotesFetchJob
 from collector.services.calendars import tell_calendar_faults
 from collector.services.collecting import collect_bars
 from collector.services.live import plan
+from collector.services.quote_plan import plan_quotes as plan_due_quotes
+from collector.services.quote_retention import drop_old_quotes
+from collector.services.quoting import collect_quotes
 from marketdata_site.observability.clock import now, now_us
 from providers.loop import EventLoopThread
 from providers.services.process_versions import forget_gone_processes, report_process
@@ -23,6 +27,7 @@ SWEEP_OLDER_THAN_S = 2.0
 """A batch this old and unpublished was left by a killed worker or a Valkey outage; younger ones are on their way."""
 SWEEP_LIMIT = 500
 MONTHS_AHEAD = 2
+DAYS_AHEAD = 3
 
 _loop: EventLoopThread | None = None
 
@@ -51,21 +56,44 @@ def _close_loop(**_: Any) -> None:
 
 @shared_task(name="collector.tasks.fetch_bars")
 def fetch_bars(job: dict[str, Any]) -> None:
-    """Run one `BarsFetchJob`, unless it is stale: a broker only looks at expiry when a worker takes the message."""
+    """Run one `BarsFetchJob`."""
     checked = BarsFetchJob.model_validate(job)
-    if checked.expires_at is not None and now() >= checked.expires_at:
-        log.warning(
-            "a job of %d symbols is stale since %s", len(checked.symbols), checked.expires_at, extra={"action": "job_stale"}
-        )
-        return
-    collect_bars(checked, now=now_us(), loop=vendor_loop())
-    report_process(now=now())
+    if not _is_stale(checked):
+        collect_bars(checked, now=now_us(), loop=vendor_loop())
+        report_process(now=now())
+
+
+@shared_task(name="collector.tasks.fetch_quotes")
+def fetch_quotes(job: dict[str, Any]) -> None:
+    """Run one `QuotesFetchJob`."""
+    checked = QuotesFetchJob.model_validate(job)
+    if not _is_stale(checked):
+        collect_quotes(checked, now=now_us(), loop=vendor_loop())
+        report_process(now=now())
+
+
+def _is_stale(job: FetchJob) -> bool:
+    """A broker only looks at expiry when a worker takes the message."""
+    is_stale = job.expires_at is not None and now() >= job.expires_at
+    if is_stale:
+        log.warning("a job of %d symbols is stale since %s", len(job.symbols), job.expires_at, extra={"action": "job_stale"})
+    return is_stale
 
 
 @shared_task(name="collector.tasks.plan_live")
 def plan_live() -> None:
-    """Enqueue what is due now. Without a broker the rest is left to the next plan: each try would wait for seconds."""
-    jobs = plan(now=now_us())
+    """Enqueue bars that are due now."""
+    _ring(plan(now=now_us()))
+
+
+@shared_task(name="collector.tasks.plan_quotes")
+def plan_quotes() -> None:
+    """Enqueue quotes that are due now."""
+    _ring(plan_due_quotes(now=now_us()))
+
+
+def _ring(jobs: Sequence[FetchJob]) -> None:
+    """Without a broker the rest is left to the next plan: each try would wait for seconds."""
     report_process(now=now())
     for done, job in enumerate(jobs):
         if not enqueue(job, now=now()):
@@ -82,9 +110,11 @@ def sweep_feed() -> None:
 
 @shared_task(name="collector.tasks.look_after_tables")
 def look_after_tables() -> None:
-    """Make partitions ahead of their rows, delete feed batches and processes past their age, warn of calendars that run out."""
-    this = month_of(now())
-    ensure_partitions(range(this - 1, this + MONTHS_AHEAD + 1))
+    """Make partitions ahead of their rows, delete what is past its age, warn of calendars that run out."""
+    month, day = BARS.period_of(now()), QUOTES.period_of(now())
+    ensure_partitions(BARS, range(month - 1, month + MONTHS_AHEAD + 1))
+    ensure_partitions(QUOTES, range(day - 1, day + DAYS_AHEAD + 1))
+    drop_old_quotes(now=now())
     delete_old_batches(now=now())
     forget_gone_processes(now=now())
     tell_calendar_faults(now=now())

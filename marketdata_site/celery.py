@@ -33,6 +33,11 @@ app.conf.update(
             "schedule": EverySecond(1),
             "options": {"queue": "plan", "expires": 2},
         },
+        "plan-quotes": {
+            "task": "collector.tasks.plan_quotes",
+            "schedule": EverySecond(1),
+            "options": {"queue": "plan", "expires": 2},
+        },
         "sweep-feed": {
             "task": "collector.tasks.sweep_feed",
             "schedule": EverySecond(5),

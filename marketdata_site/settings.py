@@ -243,6 +243,8 @@ LIVE_WINDOW_SECONDS = _number("MARKETDATA_LIVE_WINDOW_SECONDS", 600)
 """How far back live collection looks for a missing slot; what is older is a gap."""
 FEED_RING_MESSAGES = max(1_000, _number("MARKETDATA_FEED_RING_MESSAGES", 100_000))
 FEED_BATCH_HOURS = _number("MARKETDATA_FEED_BATCH_HOURS", 48)
+QUOTE_DAYS = max(1, _number("MARKETDATA_QUOTE_DAYS", 30))
+"""Whole days (UTC) that quotes are kept for, today not counted."""
 FEED_HISTORY_AFTER_SECONDS = 86_400
 """Bars older than this go out as one `history` notice a series instead of one message each."""
 SHARED_SECRET = os.environ.get("MARKETDATA_SHARED_SECRET", "")

@@ -23,7 +23,7 @@ _VALUES = ("bid", "ask", "bid_size", "ask_size")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CheckedQuotes:
-    """Quotes fit to store, ascending by (symbol, at), one a symbol and time; and the refused ones.
+    """Quotes fit to store, ascending by (symbol, at), one a symbol and time, of known symbols only; and the refused ones.
 
     `has_vendor_time` false: the vendor named no time, and `at` is when its answer came.
     """
@@ -66,7 +66,7 @@ def check(batch: QuoteBatch, *, asset_class: AssetClass, received_at: Micros, kn
     )
     detail = "expected one quote of a symbol and time, a later row of the answer differs"
     rejected += [_rejection(chosen, i, "conflicting_duplicate", detail) for i in contradicted]
-    final = chosen if is_everything(kept, len(chosen)) else chosen.where(kept)
+    final = _of_known(chosen if is_everything(kept, len(chosen)) else chosen.where(kept), known_symbols)
     return CheckedQuotes(
         batch=final,
         is_crossed=final.bid > final.ask,
@@ -74,6 +74,16 @@ def check(batch: QuoteBatch, *, asset_class: AssetClass, received_at: Micros, kn
         has_vendor_time=has_vendor_time[candidates[kept]],
         rejected=tuple(rejected),
     )
+
+
+def _of_known(rows: QuoteBatch, known_symbols: Collection[str]) -> QuoteBatch:
+    """The same rows, which are of known symbols, without the names of the others."""
+    known = [place for place, symbol in enumerate(rows.symbols) if symbol in known_symbols]
+    if len(known) == len(rows.symbols):
+        return rows
+    index = np.zeros(len(rows.symbols), dtype=np.int32)
+    index[known] = np.arange(len(known))
+    return replace(rows, symbols=tuple(rows.symbols[place] for place in known), symbol_index=index[rows.symbol_index])
 
 
 def _reasons(

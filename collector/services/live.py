@@ -7,19 +7,25 @@ from itertools import groupby
 from django.conf import settings
 from django.db import connection, transaction
 
-from collector.core.live import boundary_of, is_planned, split
+from collector.core.live import split
 from collector.core.spans import spans_of, to_literal
 from collector.models import Tier
 from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
+from collector.services.boundaries import Rhythm, claim
 from providers.market.calendar import Calendar, get_calendar
-from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
+from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us
 from providers.policy import Snapshot
 from providers.selectors import route
 from providers.services import policies
 
 log = logging.getLogger(__name__)
 
-_LOCK = 0x6D64_706C_616E  # "mdplan"
+RHYTHM = Rhythm(
+    lock=0x6D64_706C_616E,  # "mdplan"
+    mark="planned_through",
+    cadence=lambda tier: tier.cadence_seconds,
+    lateness=lambda tier: tier.lateness_seconds,
+)
 
 # What a job's series share: (calendar, mic, interval, hours, adjustment), then the symbol and the slot to read from.
 _Due = tuple[tuple[str, str, str, str, str], str, Micros]
@@ -28,21 +34,12 @@ _Due = tuple[tuple[str, str, str, str, str], str, Micros]
 def plan(*, now: Micros) -> list[BarsFetchJob]:
     """Jobs for all series with a closed slot that is not covered yet. Empty when this boundary was planned already.
 
-    The tier's `planned_through` moves in the same transaction, under an advisory lock: a second beat, or a late doorbell, finds
-    nothing to do. A plan whose messages are lost is repeated at the next boundary, because slots stay uncovered.
+    A plan whose messages are lost is repeated at the next boundary, because slots stay uncovered.
     """
     jobs: list[BarsFetchJob] = []
     snapshot: Snapshot | None = None
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-        if not cursor.fetchone()[0]:
-            return []
-        for tier in Tier.objects.all():
-            cadence = tier.cadence_seconds * SECOND_US
-            boundary = boundary_of(now, cadence=cadence, lateness=tier.lateness_seconds * SECOND_US)
-            if tier.planned_through is not None and is_planned(boundary, to_us(tier.planned_through), cadence=cadence):
-                continue
-            Tier.objects.filter(pk=tier.pk).update(planned_through=from_us(boundary))
+    with transaction.atomic():
+        for tier, boundary in claim(RHYTHM, now=now):
             snapshot = snapshot or policies.current()
             jobs.extend(_tier_jobs(tier, boundary, snapshot))
     return jobs
