@@ -1,5 +1,6 @@
 """Postgres against the recording, bar by bar and field by field."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +12,16 @@ from collector.models import RejectedBar
 from collector.replay.planning import Target
 from providers.market.types import BarBatch, Interval
 
-_FIELDS = ("open", "high", "low", "close", "volume")
+FIELDS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One series' result. `seconds`: from the first job enqueued to its last commit."""
+    """One series' result. `columns` are those compared; `seconds`: from the first job enqueued to its last commit."""
 
     symbol: str
     interval: str
+    columns: tuple[str, ...]
     file_rows: int
     held: int
     missing: int
@@ -44,7 +46,10 @@ class Comparison:
 
 
 def compare(target: Target, *, calls: int, begun_at: float, null_volume_is_zero: frozenset[int]) -> Comparison:
-    """Compare one series. `null_volume_is_zero`: providers that send 0 for a volume which they do not know."""
+    """Compare one series in the columns that its vendors send.
+
+    `null_volume_is_zero`: providers that send 0 for a volume which they do not know.
+    """
     recorded = target.recorded.bars
     start, held, providers, last_commit = _held(target)
     common, file_rows, held_rows = np.intersect1d(recorded.start, start, assume_unique=True, return_indices=True)
@@ -53,11 +58,12 @@ def compare(target: Target, *, calls: int, begun_at: float, null_volume_is_zero:
     return Comparison(
         symbol=target.recorded.symbol,
         interval=target.recorded.interval.value,
+        columns=tuple(target.columns),
         file_rows=len(recorded),
         held=len(start),
         missing=len(recorded) - len(common),
         extra=len(start) - len(common),
-        different=int(_differs(recorded, held, file_rows, held_rows, lenient).sum()),
+        different=int(_differs(recorded, held, (file_rows, held_rows), lenient, target.columns).sum()),
         rejected=RejectedBar.objects.filter(series=target.series).count(),
         sessions=sessions,
         sessions_complete=complete,
@@ -72,15 +78,15 @@ def _held(target: Target) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[
     table = "collector_dailybar" if target.recorded.interval is Interval.D1 else "collector_bar"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT (extract(epoch FROM start) * 1000000)::bigint, {", ".join(_FIELDS)}, provider_id, extract(epoch FROM recorded_at)
+            f"""SELECT (extract(epoch FROM start) * 1000000)::bigint, {", ".join(FIELDS)}, provider_id, extract(epoch FROM recorded_at)
                 FROM {table} WHERE series_id = %s ORDER BY start""",
             [target.series.pk],
         )
         rows = cursor.fetchall()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(_FIELDS) + 3)
+    columns = list(zip(*rows, strict=True)) if rows else [()] * (len(FIELDS) + 3)
     values = {
         name: np.array([np.nan if value is None else value for value in column], dtype=np.float64)
-        for name, column in zip(_FIELDS, columns[1:-2], strict=True)
+        for name, column in zip(FIELDS, columns[1:-2], strict=True)
     }
     last_commit = float(max(columns[-1], default=0.0))
     return np.array(columns[0], dtype=np.int64), values, np.array(columns[-2], dtype=np.int64), last_commit
@@ -89,13 +95,18 @@ def _held(target: Target) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[
 def _differs(
     recorded: BarBatch,
     held: dict[str, npt.NDArray[np.float64]],
-    file_rows: npt.NDArray[np.int64],
-    held_rows: npt.NDArray[np.int64],
+    pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     lenient: npt.NDArray[np.bool_],
+    columns: Sequence[str],
 ) -> npt.NDArray[np.bool_]:
+    """Which pairs of rows differ; a column that vendors do not send must be null in ours: nothing is invented."""
+    file_rows, held_rows = pairs
     differs = np.zeros(len(file_rows), dtype=bool)
-    for name in _FIELDS:
+    for name in FIELDS:
         ours, theirs = held[name][held_rows], getattr(recorded, name)[file_rows]
+        if name not in columns:
+            differs |= ~np.isnan(ours)
+            continue
         same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
         if name == "volume":
             same |= lenient & np.isnan(theirs) & (ours == 0)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from django.db.models import Max, Min
 
 from collector.core.spans import inside
@@ -13,43 +12,48 @@ from collector.schemas import BarsFetchJob, Priority
 from collector.selectors.evidence import covered
 from providers.market.types import Interval, Micros, from_us, to_us
 
+Span = tuple[Micros, Micros]
 SLOTS_A_JOB = 10_000
 """About a week of minutes round the clock: one call at either vendor, small enough that a killed worker loses little."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """One recorded series and the row that collects it."""
+    """One recorded series and the row that collects it. `depth`: how far back of its clock the vendor answers."""
 
     recorded: Recorded
     series: Series
     windows: Sequence[Window]
+    columns: Sequence[str]
+    depth: Micros | None = None
 
 
-def target_of(recorded: Recorded, series: Series) -> Target:
+def target_of(recorded: Recorded, series: Series, *, columns: Sequence[str], depth: Micros | None = None) -> Target:
     """The series with its windows, made once."""
-    return Target(recorded=recorded, series=series, windows=recorded.windows(slots_a_window=SLOTS_A_JOB))
+    longest = None if depth is None else depth * 4 // 5
+    windows = recorded.windows(slots_a_window=SLOTS_A_JOB, longest=longest)
+    return Target(recorded=recorded, series=series, windows=windows, columns=columns, depth=depth)
 
 
-def open_windows(target: Target) -> list[Window]:
+def open_windows(target: Target, among: Sequence[Window]) -> list[Window]:
     """Windows in which a slot is neither held nor proven empty."""
-    if not target.windows:
+    if not among:
         return []
-    done = covered(series_ids=[target.series.pk], start=target.windows[0].start, end=target.windows[-1].end)
+    done = covered(series_ids=[target.series.pk], start=among[0].start, end=among[-1].end)
     spans = done.get(target.series.pk)
     if spans is None:
-        return list(target.windows)
-    return [window for window in target.windows if not inside(window.slots, spans).all()]
+        return list(among)
+    return [window for window in among if not inside(window.slots, spans).all()]
 
 
-def jobs(target: Target, windows: Iterable[Window], *, bracketed: bool) -> list[BarsFetchJob]:
-    """One job a window; `bracketed`: neighbouring windows in one, reaching from the bar held before to the bar held behind.
+def jobs(target: Target, windows: Iterable[Window], *, bracket_within: Span | None) -> list[BarsFetchJob]:
+    """One job a window; with `bracket_within`, neighbouring windows in one, reaching from the bar held before to the bar held behind.
 
     A vendor that sends those two bars again and nothing between them is not mute: that is what makes a long silence credible.
     """
     spans = [(window.start, window.end) for window in windows]
-    if bracketed:
-        spans = [_bracket(target, start, end) for start, end in _joined(spans)]
+    if bracket_within is not None:
+        spans = [_bracket(target, start, end, bracket_within) for start, end in _joined(spans)]
     series = target.series
     return [
         BarsFetchJob(
@@ -66,8 +70,8 @@ def jobs(target: Target, windows: Iterable[Window], *, bracketed: bool) -> list[
     ]
 
 
-def _joined(spans: Sequence[tuple[Micros, Micros]]) -> list[tuple[Micros, Micros]]:
-    joined: list[tuple[Micros, Micros]] = []
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    joined: list[Span] = []
     for start, end in spans:
         if joined and joined[-1][1] == start:
             joined[-1] = (joined[-1][0], end)
@@ -76,20 +80,10 @@ def _joined(spans: Sequence[tuple[Micros, Micros]]) -> list[tuple[Micros, Micros
     return joined
 
 
-def _bracket(target: Target, start: Micros, end: Micros) -> tuple[Micros, Micros]:
+def _bracket(target: Target, start: Micros, end: Micros, within: Span) -> Span:
     table = DailyBar if target.recorded.interval is Interval.D1 else Bar
-    held = table.objects.filter(series_id=target.series.pk)
+    held = table.objects.filter(series_id=target.series.pk, start__gte=from_us(within[0]), start__lt=from_us(within[1]))
     before = held.filter(start__lt=from_us(start)).aggregate(newest=Max("start"))["newest"]
     behind = held.filter(start__gte=from_us(end)).aggregate(oldest=Min("start"))["oldest"]
     step = target.recorded.interval.us
     return (to_us(before) if before else start, to_us(behind) + step if behind else end)
-
-
-def missing_slots(target: Target) -> int:
-    """How many expected slots are neither held nor proven empty."""
-    if not target.windows:
-        return 0
-    slots = np.concatenate([window.slots for window in target.windows])
-    done = covered(series_ids=[target.series.pk], start=int(slots[0]), end=int(slots[-1]) + 1)
-    spans = done.get(target.series.pk)
-    return len(slots) if spans is None else int((~inside(slots, spans)).sum())

@@ -49,7 +49,7 @@ class Worker:
     def is_up(self) -> bool:
         """Whether it answers."""
         answers = current_app.control.ping(timeout=0.5)
-        return any(node.startswith(f"{self.name}@") for answer in answers for node in answer)
+        return any(node.startswith(f"{self.name}@") for answer in answers or [] for node in answer)
 
     def is_idle(self) -> bool:
         """Whether it answers and neither works on anything nor has taken anything in. A worker that does not answer is not idle.

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from providers.market.calendar import Calendar, get_calendar
 from providers.market.dataset import DatasetError, DatasetSeries, load_manifest, read_series
+from providers.market.days import Days
 from providers.market.types import BarBatch, Hours, Interval, Micros, MicrosArray
 
 _EPOCH_DAY = date(1970, 1, 1)
@@ -31,24 +32,52 @@ class Recorded:
     def calendar(self) -> Calendar:
         return get_calendar(self.calendar_name, self.hours)
 
-    def windows(self, *, slots_a_window: int) -> "list[Window]":
-        """Spans of whole sessions that together hold every session of the files, and every row, also the ones off session."""
-        return [window for first, last in self.sessions for window in self._file_windows(first, last, slots_a_window)]
+    def only(self, sessions: Sequence[tuple[date, date]]) -> "Recorded":
+        """The part of it that lies in some of its `sessions`."""
+        days = self.calendar.session_days(self.bars.start, self.interval)
+        spans = [((first - _EPOCH_DAY).days, (last - _EPOCH_DAY).days) for first, last in sessions]
+        kept = np.any([(days >= first) & (days <= last) for first, last in spans], axis=0)
+        return replace(self, bars=self.bars.where(kept), sessions=tuple(sessions))
 
-    def _file_windows(self, first: date, last: date, slots_a_window: int) -> "list[Window]":
+    def windows(self, *, slots_a_window: int, longest: Micros | None = None) -> "list[Window]":
+        """Spans that together hold every session of the files, and every row, also the ones off session.
+
+        Of whole sessions, but where a single one is longer than `longest`.
+        """
+        return [w for first, last in self.sessions for w in self._file_windows(first, last, slots_a_window, longest)]
+
+    def _file_windows(self, first: date, last: date, slots_a_window: int, longest: Micros | None) -> "list[Window]":
         slots, days = self.calendar.session_slots(self.interval, first, last)
         if not len(slots):
             return []
-        starts = slots[np.concatenate(([True], np.diff(days) != 0))]
-        counts = np.unique(days, return_counts=True)[1]
-        cuts = [0]
-        for i in range(1, len(starts)):
-            if counts[cuts[-1] : i + 1].sum() > slots_a_window:
-                cuts.append(i)
-        edges = [*(int(starts[c]) for c in cuts), int(slots[-1]) + self.interval.us]
+        cuts = self._cuts(slots, days, slots_a_window, longest)
+        edges = [*(int(slots[cut]) for cut in cuts), int(slots[-1]) + self.interval.us]
         low, high = self._reach(first, last)
         edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
         return [Window(start=a, end=b, slots=slots[(slots >= a) & (slots < b)]) for a, b in itertools.pairwise(edges)]
+
+    def _cuts(self, slots: MicrosArray, days: Days, slots_a_window: int, longest: Micros | None) -> list[int]:
+        """Where windows begin: at the last session's start that a window can reach, within a session only for `longest`."""
+        starts = np.flatnonzero(np.concatenate(([True], np.diff(days) != 0)))
+        cuts = [0]
+        while (reach := self._reachable(slots, cuts[-1], slots_a_window, longest)) < len(slots):
+            later = starts[starts > cuts[-1]]
+            fitting = later[later <= reach]
+            if len(fitting):
+                cuts.append(int(fitting[-1]))
+            elif longest is not None:
+                cuts.append(max(reach, cuts[-1] + 1))
+            elif len(later):
+                cuts.append(int(later[0]))
+            else:
+                break
+        return cuts
+
+    def _reachable(self, slots: MicrosArray, cut: int, slots_a_window: int, longest: Micros | None) -> int:
+        """The last slot at which a window from `cut` on may end; their number where it may hold them all."""
+        if longest is None or slots[-1] + self.interval.us <= slots[cut] + longest:
+            return cut + slots_a_window
+        return min(cut + slots_a_window, int(np.searchsorted(slots, slots[cut] + longest, side="right")) - 1)
 
     def _reach(self, first: date, last: date) -> tuple[Micros, Micros]:
         """Outer span of the file's own rows."""

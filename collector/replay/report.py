@@ -25,7 +25,8 @@ class ProgressBar:
         share = min(1.0, progress.bars / progress.rows) if progress.rows else 1.0
         done = round(share * _BAR_WIDTH)
         bar = "#" * done + "." * (_BAR_WIDTH - done)
-        line = f"[{bar}] {share:4.0%}  {progress.bars:,} of {progress.rows:,} bars, round {progress.round}"
+        at = f"round {progress.round}" + (f" of pass {progress.number} of {progress.count}" if progress.count > 1 else "")
+        line = f"[{bar}] {share:4.0%}  {progress.bars:,} of {progress.rows:,} bars, {at}"
         if self.out.isatty():
             self.out.write(f"\r{line}", ending="\n" if share >= 1 else "")
         elif int(share * 10) != self.tenths:
@@ -36,11 +37,14 @@ class ProgressBar:
 
 def table(results: Sequence[Comparison]) -> str:
     """One line a series, one for all. `bars/s`: rows of the file by the time from the first job to the series' last commit."""
-    rows = [_cells(result) for result in results]
-    rows.append(_total(results))
-    widths = [max(len(row[i]) for row in [_HEADERS, *rows]) for i in range(len(_HEADERS))]
-    lines = [_line(_HEADERS, widths), "  ".join("-" * width for width in widths)]
-    return "\n".join([*lines, *(_line(row, widths) for row in rows)])
+    return aligned([_HEADERS, *(_cells(result) for result in results), _total(results)])
+
+
+def aligned(rows: Sequence[Sequence[str]], *, to_the_left: int = 1) -> str:
+    """Rows under their first one, which is the heading; the first `to_the_left` columns are texts, the others numbers."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    heading, *others = (_line(row, widths, to_the_left) for row in rows)
+    return "\n".join([heading, "  ".join("-" * width for width in widths), *others])
 
 
 def _cells(r: Comparison) -> tuple[str, ...]:
@@ -55,6 +59,7 @@ def _total(results: Sequence[Comparison]) -> tuple[str, ...]:
         Comparison(
             symbol=f"{len(results)} series,",
             interval="all",
+            columns=(),
             file_rows=sum(r.file_rows for r in results),
             held=sum(r.held for r in results),
             missing=sum(r.missing for r in results),
@@ -71,8 +76,9 @@ def _total(results: Sequence[Comparison]) -> tuple[str, ...]:
     )
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (
-        cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+def _line(cells: Sequence[str], widths: Sequence[int], to_the_left: int) -> str:
+    padded = (
+        cell.ljust(width) if i < to_the_left else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
-    return "  ".join([first, *others])
+    return "  ".join(padded).rstrip()

@@ -1,7 +1,7 @@
 """Bars of a data folder. Files are read when their series is first asked for and kept as sorted columns."""
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from threading import Lock
 
@@ -32,17 +32,17 @@ class RecordedSource:
             if not series.path.is_file():
                 raise DatasetError(f"{folder}: the manifest names {series.path.name}, which is not there")
             self._files[plain_name(series.symbol), series.interval].append(series)
-        self._names = {name for name, _ in self._files}
+        self._names = _spellings({name for name, _ in self._files})
         self._rows: dict[tuple[str, Interval], Rows] = {}
         self._lock = Lock()
 
     def knows(self, symbol: str) -> bool:
         """Whether the folder holds a series of this symbol."""
-        return plain_name(symbol) in self._names
+        return self._name(symbol) in self._names.values()
 
     def bars(self, *, symbol: str, interval: Interval, start: Micros, end: Micros, now: Micros) -> Rows:
         """The bars with an open in `[start, end)`. Raises: DatasetError when a file is broken."""
-        name = plain_name(symbol)
+        name = self._name(symbol)
         if (name, interval) in self._files:
             return self._series(name, interval).span(start, end)
         if (name, Interval.M1) not in self._files:
@@ -51,6 +51,11 @@ class RecordedSource:
             return self._days(name, start, end)
         low, high = -(-start // interval.us) * interval.us, -(-end // interval.us) * interval.us
         return by_width(self._series(name, Interval.M1).span(low, high), interval.us)
+
+    def _name(self, symbol: str) -> str:
+        """The folder's name of what a vendor spells in its own way."""
+        name = plain_name(symbol)
+        return self._names.get(name) or self._names.get(loose_name(name), name)
 
     def quote(self, *, symbol: str, now: Micros) -> Quote | None:
         """None: folders hold bars alone, and a quote made up from them would be an invention."""
@@ -67,6 +72,17 @@ class RecordedSource:
             if (name, interval) not in self._rows:
                 self._rows[name, interval] = merge(self._files[name, interval])
             return self._rows[name, interval]
+
+
+def loose_name(symbol: str) -> str:
+    """Letters and digits alone, as capitals: what all vendors' spellings of one instrument have in common."""
+    return "".join(letter for letter in plain_name(symbol) if letter.isalnum()).upper()
+
+
+def _spellings(names: set[str]) -> dict[str, str]:
+    """Names by themselves, and by their loose form where only one name has that form."""
+    forms = Counter(map(loose_name, names))
+    return {form: name for name in names if forms[form := loose_name(name)] == 1} | {name: name for name in names}
 
 
 def merge(files: list[DatasetSeries]) -> Rows:

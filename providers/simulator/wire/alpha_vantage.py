@@ -10,10 +10,10 @@ there is. A refusal for quota names the caller's key, as the vendor's does.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import ClassVar
 
-from providers.market.types import DAY_US, Interval, Micros
+from providers.market.types import DAY_US, AssetClass, Interval, Micros
 from providers.simulator.rows import Rows
 from providers.simulator.source import last_rows, midnight_us
 from providers.simulator.wire.base import Answer, BadParameter, Feed, LimitState, Refusal, VendorRequest, encode
@@ -109,6 +109,12 @@ class AlphaVantageWire:
     def needs_credentials(self, request: VendorRequest) -> bool:
         """All functions do."""
         return True
+
+    def depth(self, *, interval: Interval, asset_class: AssetClass) -> timedelta | None:
+        """Days, and the minutes of pairs, are those before now; the minutes of stocks are asked for by the month."""
+        if interval is Interval.D1:
+            return timedelta(days=DAILY_DAYS)
+        return None if asset_class is AssetClass.EQUITY else timedelta(days=FULL_DAYS)
 
     def answer(self, request: VendorRequest, feed: Feed) -> Answer:
         """A series, or the vendor's one answer to whatever it does not like."""

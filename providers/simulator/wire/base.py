@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from providers.market.types import DAY_US, EPOCH, Floats, Interval, Micros, MicrosArray, from_us
+from providers.market.types import DAY_US, EPOCH, AssetClass, Floats, Interval, Micros, MicrosArray, from_us
 from providers.simulator.quotes import NamedQuote
 from providers.simulator.rows import Rows
 from providers.simulator.source import Reader, midnight_us
@@ -126,6 +126,16 @@ class WireFormat(Protocol):
     def limit_headers(self, state: LimitState) -> dict[str, str]:
         """Headers by which the vendor tells its limit, on every answer."""
         ...
+
+
+def depth_of(wire: WireFormat, *, interval: Interval, asset_class: AssetClass) -> timedelta | None:
+    """How far back of its clock the simulated vendor answers where its adapter declares no limit; None for all the way.
+
+    A format that stops somewhere says so in a method `depth` with these two arguments.
+    """
+    depth = getattr(wire, "depth", None)
+    reach: timedelta | None = depth(interval=interval, asset_class=asset_class) if depth is not None else None
+    return reach
 
 
 def encode(value: object) -> bytes:
