@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
 from collector.api_schemas import (
     MOST_SESSIONS,
@@ -23,7 +23,7 @@ from collector.selectors.instruments import instruments_page
 from collector.selectors.recorded_bars import RecordedQuery, recorded_page
 from collector.selectors.series import find_series
 from marketdata_site.observability import clock
-from providers.api_errors import ApiError
+from providers.api_errors import ApiError, refuse_unknown
 from providers.market.types import Interval, from_us
 
 router = Router(tags=["data"])
@@ -44,7 +44,7 @@ def list_bars(request: HttpRequest, query: Query[BarsIn]) -> HttpResponse:
     `recorded_since` lists what was recorded from that moment on instead, by the time it was recorded: bars as vendors sent them, of
     all series that fit `symbol`, `interval`, `mic`, `hours` and `adjustment`, each of which may be left out.
     """
-    _refuse_unknown(request, BarsIn)
+    refuse_unknown(request, BarsIn)
     page = _bars(query) if query.recorded_since is None else _recorded(query, query.recorded_since)
     return _json({"bars": page.bars, "next": page.next})
 
@@ -94,7 +94,7 @@ def _invalid(field: str, text: str) -> ApiError:
 @router.get("/instruments", response=InstrumentsOut, operation_id="list_instruments", summary="Instruments and their series")
 def list_instruments(request: HttpRequest, query: Query[InstrumentsIn]) -> HttpResponse:
     """Instruments by symbol and MIC, a page at a time, each with what is collected of it."""
-    _refuse_unknown(request, InstrumentsIn)
+    refuse_unknown(request, InstrumentsIn)
     page = instruments_page(
         prefix=query.symbol,
         tier=query.tier,
@@ -113,7 +113,7 @@ def list_coverage(request: HttpRequest, query: Query[CoverageIn]) -> HttpRespons
     `start` and `end` are session dates, both included. Expected are the calendar's slots that have closed, inside of the series'
     `collect_from`/`collect_until` and of the instrument's listing. Sessions without any are left out.
     """
-    _refuse_unknown(request, CoverageIn)
+    refuse_unknown(request, CoverageIn)
     last = query.end or query.start
     if not query.start <= last < query.start + timedelta(days=MOST_SESSIONS):
         raise ApiError(f"end: expected {MOST_SESSIONS} dates at most, none before start", code="bad_range", field="end")
@@ -140,14 +140,6 @@ def _session(series: Series, coverage: SessionCoverage) -> dict[str, Any]:
             {"start": from_us(span.start), "end": from_us(span.end), "slots": span.slots} for span in coverage.missing_spans
         ],
     }
-
-
-def _refuse_unknown(request: HttpRequest, schema: type[Schema]) -> None:
-    """A misspelt filter must not be read as no filter. Raises: ApiError that names it and the known ones."""
-    for name in request.GET:
-        if name not in schema.model_fields:
-            known = ", ".join(schema.model_fields)
-            raise ApiError(f"{name}: unknown parameter; known: {known}", code="unknown_parameter", field=name)
 
 
 def _json(body: dict[str, Any]) -> HttpResponse:

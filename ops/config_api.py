@@ -31,7 +31,7 @@ from ops.config_schemas import (
     VersionsIn,
     VersionsOut,
 )
-from providers.api_errors import NotFound
+from providers.api_errors import NotFound, refuse_unknown
 from providers.models import PolicyVersion
 from providers.policy import Change
 from providers.selectors import versions as reading
@@ -49,11 +49,13 @@ router = Router(tags=["configuration"])
 )
 def reload(request: HttpRequest, query: Query[ReloadIn]) -> DryRunOut | ReloadOut:
     """With `dry_run` nothing is stored, and the answer names every fault and change."""
+    refuse_unknown(request, ReloadIn)
     result = policies.reload(author=caller(request), through="api", now=clock.now(), dry_run=query.dry_run)
-    verdict = {"ok": result.ok, "policy_version": result.policy_version, "error": result.error}
     if not query.dry_run:
-        return ReloadOut(**verdict)
-    return DryRunOut(**verdict, errors=list(result.faults), changes=_changes(result.changes))
+        return ReloadOut(ok=result.ok, policy_version=result.policy_version, error=result.error)
+    return DryRunOut(
+        ok=result.ok, policy_version=None, error=result.error, errors=list(result.faults), changes=_changes(result.changes)
+    )
 
 
 @router.post(
@@ -93,6 +95,7 @@ def status(request: HttpRequest) -> StatusOut:
 @router.get("/versions", response=VersionsOut, summary="Stored versions, newest first")
 def versions(request: HttpRequest, query: Query[VersionsIn]) -> VersionsOut:
     """One page; hand `next` back as `after`."""
+    refuse_unknown(request, VersionsIn)
     rows = reading.versions(limit=query.limit + 1, before=query.after)
     page, active = rows[: query.limit], policies.current().number
     return VersionsOut(
@@ -104,6 +107,7 @@ def versions(request: HttpRequest, query: Query[VersionsIn]) -> VersionsOut:
 @router.get("/versions/{number}/diff", response=DiffOut, summary="What a version changes of another one")
 def difference(request: HttpRequest, number: Path[Number], query: Query[DiffIn]) -> DiffOut:
     """Against the active version when `against` is left out: what rolling back to `number` would change."""
+    refuse_unknown(request, DiffIn)
     for one in (number, query.against):
         if one is not None and not PolicyVersion.objects.filter(pk=one).exists():
             raise _unknown(one)

@@ -22,8 +22,6 @@ NumberText = Annotated[str | None, BeforeValidator(_text)]
 class ReloadIn(Schema):
     """Parameters of a reload."""
 
-    model_config = ConfigDict(extra="forbid")
-
     dry_run: bool = Field(False, description="Only say what a reload would do.")
 
 
@@ -106,8 +104,6 @@ class StatusOut(Schema):
 class VersionsIn(Schema):
     """Which page."""
 
-    model_config = ConfigDict(extra="forbid")
-
     limit: int = Field(50, ge=1, le=MOST_VERSIONS)
     after: Number | None = None
 
@@ -133,8 +129,6 @@ class VersionsOut(Schema):
 
 class DiffIn(Schema):
     """Against what."""
-
-    model_config = ConfigDict(extra="forbid")
 
     against: Number | None = Field(None, description="Another version; the active one when left out.")
 

@@ -6,6 +6,9 @@
 the house because every app's routers and selectors raise it.
 """
 
+from django.http import HttpRequest
+from ninja import Schema
+
 
 class ApiError(Exception):
     """A refusal with its HTTP status."""
@@ -23,3 +26,11 @@ class NotFound(ApiError):
 
     def __init__(self, message: str, *, code: str, field: str | None = None) -> None:
         super().__init__(message, code=code, status=404, field=field)
+
+
+def refuse_unknown(request: HttpRequest, schema: type[Schema]) -> None:
+    """A misspelt parameter must not be read as none. Raises: ApiError that names it and the known ones."""
+    for name in request.GET:
+        if name not in schema.model_fields:
+            known = ", ".join(schema.model_fields)
+            raise ApiError(f"{name}: unknown parameter; known: {known}", code="unknown_parameter", field=name)
