@@ -118,7 +118,7 @@ def observe(
             continue
         if breaker.phase is Phase.CLOSED:
             breaker = _counted(breaker, call.outcome, sent=sent, now=now)
-            if _trips(breaker):
+            if call.outcome is not Outcome.OK and _trips(breaker):  # the good tenth call must not complete a bad share
                 breaker = _opened(breaker, now=now, jitter=jitter)
         elif breaker.phase is Phase.HALF_OPEN and is_probe:
             breaker = _probed(breaker, call.outcome, now=now, jitter=jitter)

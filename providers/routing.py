@@ -26,7 +26,7 @@ class Use(StrEnum):
 
     NORMAL: for all that is missing. PROBE: half-open, under the fleet's one lease, `PROBE_SYMBOLS` one by one. TRIAL: closed but
     displaced, `TRIAL_SYMBOLS` so that it can earn its way back. GENTLE: all are out and it is live: for all that is missing, one
-    call at a time, and no more once failures outnumber successes (a dead vendor costs one call, a half-dead one still delivers).
+    call at a time, and no more after the first failure.
     """
 
     NORMAL = "normal"
