@@ -4,39 +4,31 @@ Which provider comes next for what this one did not answer is the caller's loop 
 whether an answer is credible.
 """
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeAlias
 
 import numpy as np
 
 from providers.accounts import symbols_per_call
-from providers.asking import Answer, BarAnswer, Batch, QuoteAnswer, fetch_bars, fetch_quotes
-from providers.errors import (
-    AuthFailed,
-    LocalFault,
-    NotEntitled,
-    ProviderError,
-    Throttled,
-    UnknownSymbol,
-    UnsupportedRequest,
-    VendorFault,
-    VendorTimeout,
-)
+from providers.asking import BarAnswer, QuoteAnswer, fetch_bars, fetch_quotes
+from providers.breaker import Breaker
+from providers.chunks import ChunkAsker
+from providers.errors import ProviderError, UnsupportedRequest
+from providers.health import Tally
 from providers.http import VendorHttp
+from providers.lanes import Lane
 from providers.market.quotes import QuoteBatch, QuoteQuery
 from providers.market.types import AssetClass, BarBatch, BarQuery, Micros
+from providers.outcomes import Outcome
+from providers.paging import Batch
 from providers.quote_adapter import quotes_of
+from providers.routing import Use
 from providers.selectors import Candidate
+from providers.tolls import Toll
+from providers.watch import Watch
 
-MAX_CONCURRENT_CALLS = 8
-MOST_FAILURES_IN_A_ROW = 2 * MAX_CONCURRENT_CALLS
-"""A vendor that breaks or times out this often without one answer between is not asked for the rest of the job."""
 DEADLINE_S = 300.0
-_STOPS_THE_PROVIDER = (AuthFailed, NotEntitled, Throttled, LocalFault)
-"""After one of these the other chunks of the job would only get the same."""
 
 
 @dataclass(frozen=True, eq=False)  # no slots: the names below could not be called
@@ -56,12 +48,17 @@ class ProviderResult(Generic[Batch]):
     vendor_time: Micros | None
     is_delayed: bool
     calls: int
+    tally: Tally = field(default_factory=Tally)
+    """What the calls say about the provider."""
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether some of it is hard to believe, see `providers.watch`."""
+        return any(seen.outcome is Outcome.SUSPICIOUS for seen in self.tally.seen)
 
 
 ProviderAnswer: TypeAlias = ProviderResult[BarBatch]
 ProviderQuotes: TypeAlias = ProviderResult[QuoteBatch]
-_Fetch: TypeAlias = Callable[[tuple[str, ...], float], Awaitable[Answer[Batch]]]
-"""One call for vendor symbols, within so many seconds."""
 
 
 async def ask_provider(
@@ -71,19 +68,29 @@ async def ask_provider(
     vendor_symbols: Mapping[str, str],
     http: VendorHttp,
     asked_at: Micros,
+    newest: Mapping[str, Micros] | None = None,
+    watch: Watch | None = None,
+    toll: Toll | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> ProviderAnswer:
     """Ask for all of `vendor_symbols` (ours → theirs) in `query`'s window; `query.symbols` is ignored.
 
-    Ends within `deadline_s`: what was not asked by then has failed. Two of our symbols may share one of theirs. Never raises ProviderError.
+    `newest`: of symbols that always have a bar, the newest one that has closed and is not held. `watch` decides how many calls
+    are made at once and when to stop; `toll` is paid before each request. Ends within `deadline_s`: what was not asked by then
+    has failed. Two of our symbols may share one of theirs. Never raises ProviderError.
     """
-    adapter, account = candidate.adapter, candidate.account
+    adapter, account, due = candidate.adapter, candidate.account, _in_their_symbols(newest or {}, vendor_symbols)
 
     async def fetch(symbols: tuple[str, ...], left_s: float) -> BarAnswer:
-        return await fetch_bars(adapter, account, replace(query, symbols=symbols), http=http, deadline_s=left_s)
+        part = replace(query, symbols=symbols)
+        return await fetch_bars(adapter, account, part, http=http, deadline_s=left_s, toll=toll)
 
-    asker = _ChunkAsker(candidate, fetch, deadline_s)
-    await asker.ask_all(vendor_symbols, size=symbols_per_call(adapter, account))
+    def news(symbols: tuple[str, ...], answer: BarAnswer) -> tuple[int, int]:
+        return _count_news(answer.batch, {symbol: due[symbol] for symbol in symbols if symbol in due})
+
+    watch = watch or plain_watch(candidate)
+    asker = ChunkAsker(candidate, fetch=fetch, news=news, watch=watch, deadline_s=deadline_s)
+    await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(symbols_per_call(adapter, account)))
     return _result(asker, vendor_symbols, BarBatch.empty(), asked_at=asked_at)
 
 
@@ -94,6 +101,8 @@ async def ask_provider_for_quotes(
     vendor_symbols: Mapping[str, str],
     http: VendorHttp,
     asked_at: Micros,
+    watch: Watch | None = None,
+    toll: Toll | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> ProviderQuotes:
     """Ask for the newest quotes of all of `vendor_symbols` (ours → theirs); otherwise as `ask_provider`.
@@ -101,16 +110,42 @@ async def ask_provider_for_quotes(
     A provider without quotes fails for each symbol as `UnsupportedRequest`, without a call.
     """
     adapter, account = quotes_of(candidate.adapter), candidate.account
-    most = adapter.quote_limits.max_symbols_per_call if adapter is not None else None
+    most = adapter.quote_limits.symbols_per_call(asset_class) if adapter is not None else None
 
     async def fetch(symbols: tuple[str, ...], left_s: float) -> QuoteAnswer:
         if adapter is None:
             raise UnsupportedRequest(f"{candidate.adapter.name} has no quotes")
-        return await fetch_quotes(adapter, account, QuoteQuery(symbols, asset_class), http=http, deadline_s=left_s)
+        return await fetch_quotes(adapter, account, QuoteQuery(symbols, asset_class), http=http, deadline_s=left_s, toll=toll)
 
-    asker = _ChunkAsker(candidate, fetch, deadline_s)
-    await asker.ask_all(vendor_symbols, size=symbols_per_call(candidate.adapter, account, most=most))
+    watch = watch or plain_watch(candidate)
+    asker = ChunkAsker(candidate, fetch=fetch, news=_no_news, watch=watch, deadline_s=deadline_s)
+    await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(symbols_per_call(candidate.adapter, account, most=most)))
     return _result(asker, vendor_symbols, QuoteBatch.empty(), asked_at=asked_at)
+
+
+def plain_watch(candidate: Candidate) -> Watch:
+    """Of a provider of which nothing is known."""
+    return Watch(candidate.name, Breaker(), Use.NORMAL, Lane.LIVE, slow_after_s=candidate.slow_after_s)
+
+
+def _theirs(vendor_symbols: Mapping[str, str]) -> list[str]:
+    return list(_by_vendor_symbol(vendor_symbols))
+
+
+def _in_their_symbols(newest: Mapping[str, Micros], vendor_symbols: Mapping[str, str]) -> dict[str, Micros]:
+    return {vendor_symbols[name]: start for name, start in newest.items() if name in vendor_symbols}
+
+
+def _count_news(batch: BarBatch, due: Mapping[str, Micros]) -> tuple[int, int]:
+    """How many symbols are due a bar, and how many of them have it."""
+    wanted = np.array([due.get(symbol, -1) for symbol in batch.symbols], dtype=np.int64)
+    hit = batch.start == wanted[batch.symbol_index] if len(batch) else np.empty(0, dtype=bool)
+    return len(due), len(np.unique(batch.symbol_index[hit]))
+
+
+def _no_news(symbols: tuple[str, ...], answer: QuoteAnswer) -> tuple[int, int]:
+    """A quote stands until it changes, so none is ever due."""
+    return 0, 0
 
 
 def _by_vendor_symbol(vendor_symbols: Mapping[str, str]) -> dict[str, list[str]]:
@@ -121,7 +156,7 @@ def _by_vendor_symbol(vendor_symbols: Mapping[str, str]) -> dict[str, list[str]]
 
 
 def _result(
-    asker: "_ChunkAsker[Batch]", vendor_symbols: Mapping[str, str], nothing: Batch, *, asked_at: Micros
+    asker: ChunkAsker[Batch], vendor_symbols: Mapping[str, str], nothing: Batch, *, asked_at: Micros
 ) -> ProviderResult[Batch]:
     """All chunks' answers as one in our symbols; `nothing` is the batch of no answer."""
     ours = _by_vendor_symbol(vendor_symbols)
@@ -136,6 +171,7 @@ def _result(
         vendor_time=min((a.vendor_time for a in answers if a.vendor_time is not None), default=None),
         is_delayed=any(a.is_delayed for a in answers),
         calls=asker.calls,
+        tally=asker.watch.tally(),
     )
 
 
@@ -157,55 +193,3 @@ def _in_our_symbols(batch: Batch, ours: Mapping[str, Sequence[str]]) -> Batch:
 def _relabelled(batch: Batch, index: int, name: str) -> Batch:
     rows = batch.where(batch.symbol_index == index)
     return replace(rows, symbols=(name,), symbol_index=np.zeros(len(rows), dtype=np.int32), malformed=())
-
-
-class _ChunkAsker(Generic[Batch]):
-    """The calls of one job to one provider, for bars or quotes, and what came of them."""
-
-    def __init__(self, candidate: Candidate, fetch: _Fetch[Batch], deadline_s: float) -> None:
-        self.candidate = candidate
-        self.fetch: _Fetch[Batch] = fetch
-        self.until = time.monotonic() + deadline_s
-        self.slots = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
-        self.answers: list[Answer[Batch]] = []
-        self.answered: set[str] = set()
-        self.failed: dict[str, ProviderError] = {}
-        self.calls = 0
-        self.failures_in_a_row = 0
-        self.stop: ProviderError | None = None
-
-    async def ask_all(self, vendor_symbols: Mapping[str, str], *, size: int) -> None:
-        """All of the vendor's symbols, each once, `size` a call."""
-        theirs = list(_by_vendor_symbol(vendor_symbols))
-        await asyncio.gather(*(self.ask(tuple(theirs[i : i + size])) for i in range(0, len(theirs), size)))
-
-    async def ask(self, symbols: tuple[str, ...]) -> None:
-        """One answer for one chunk: every symbol of it ends up answered or failed."""
-        async with self.slots:
-            left = self.until - time.monotonic()
-            if self.stop is None and left <= 0:
-                self.stop = VendorTimeout(f"{self.candidate.name}: the job's time was up before these symbols were asked for")
-            if self.stop is not None:
-                self._fail(symbols, self.stop)
-                return
-            try:
-                answer = await self.fetch(symbols, min(self.candidate.deadline_s, left))
-            except ProviderError as error:
-                self._count_failure(error)
-                self._fail(symbols, error)
-                return
-        self.failures_in_a_row = 0
-        unknown = UnknownSymbol(f"{self.candidate.name} does not know the symbol", symbols=answer.unknown_symbols)
-        self._fail(answer.unknown_symbols, unknown)
-        self.calls += answer.calls
-        self.answered.update(s for s in symbols if s not in answer.unknown_symbols)
-        self.answers.append(answer)
-
-    def _count_failure(self, error: ProviderError) -> None:
-        self.calls += not isinstance(error, UnsupportedRequest)  # that one was refused before it was sent
-        self.failures_in_a_row += isinstance(error, VendorTimeout | VendorFault)
-        if isinstance(error, _STOPS_THE_PROVIDER) or self.failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
-            self.stop = self.stop or error
-
-    def _fail(self, symbols: Sequence[str], error: ProviderError) -> None:
-        self.failed.update(dict.fromkeys(symbols, error))

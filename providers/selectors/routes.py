@@ -8,10 +8,13 @@ from django.conf import settings
 
 from providers.accounts import option_text
 from providers.adapter import Account, Adapter
+from providers.budget import Allowance
 from providers.market.types import SECOND_US, Adjustment, Capability, FeedScope, Micros
 from providers.overrides import EnvFile, file_variables
 from providers.policy import ProviderEntry, Snapshot
 from providers.registry import get_adapter
+
+PLAIN_ALLOWANCE = Allowance(per_minute=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Candidate:
     overlap: Micros
     settle_after: Micros
     deadline_s: float
+    slow_after_s: float = 5.0
+    allowance: Allowance = PLAIN_ALLOWANCE
 
     @property
     def name(self) -> str:
@@ -68,6 +73,12 @@ def candidate(entry: ProviderEntry, *, rank: int) -> Candidate:
         overlap=entry.overlap_seconds * SECOND_US,
         settle_after=entry.settle_after_seconds * SECOND_US,
         deadline_s=float(entry.timeout_seconds),
+        slow_after_s=entry.slow_after_ms / 1_000,
+        allowance=Allowance(
+            per_minute=entry.rate_per_minute,
+            live_reserve_percent=entry.live_reserve_percent,
+            per_day=entry.rate_per_day,
+        ),
     )
 
 

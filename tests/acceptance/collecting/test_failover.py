@@ -59,7 +59,7 @@ def test_disabled_vendor_is_never_asked(world):
     world.policy("polygon", "alpaca")
     make_series()
     assert world.collect("AAPL", **WINDOW).unanswered == {}
-    assert world.collect("AAPL", provider="polygon", **WINDOW).unanswered == {"AAPL": "no provider in the policy takes it"}
+    assert world.collect("AAPL", provider="polygon", **WINDOW).unanswered == {"AAPL": "polygon: it is switched off"}
     assert world.asked() == ["alpaca"]
 
 

@@ -7,12 +7,14 @@ import pytest
 from aiohttp import web
 
 from providers.adapter import Account
-from providers.errors import VendorFault, VendorTimeout
-from providers.fetching import MOST_FAILURES_IN_A_ROW, ProviderAnswer, ask_provider
+from providers.breaker import TRIP_IN_A_ROW
+from providers.errors import CircuitOpen, VendorFault, VendorTimeout
+from providers.fetching import ProviderAnswer, ask_provider
 from providers.http import VendorHttp
 from providers.market.types import MINUTE_US, BarQuery, Interval
 from providers.registry import get_adapter
 from providers.selectors import Candidate
+from providers.watch import MAX_CONCURRENT_CALLS
 from tests.unit.providers.vendor_server import serving
 
 START = 1_700_000_000 // 60 * MINUTE_US
@@ -80,6 +82,7 @@ async def test_vendor_that_only_breaks_is_not_asked_for_all_symbols() -> None:
     names = {f"S{i}": f"S{i}" for i in range(200)}
     async with serving(**{PATH: bars}) as base:
         answer = await _ask(base, names)
-    assert MOST_FAILURES_IN_A_ROW <= len(asked) < 2 * MOST_FAILURES_IN_A_ROW
-    assert {type(error) for error in answer.failed.values()} == {VendorFault}
+    assert TRIP_IN_A_ROW <= len(asked) <= MAX_CONCURRENT_CALLS  # none is started once calls fail
+    assert {type(error) for error in answer.failed.values()} == {VendorFault, CircuitOpen}
     assert len(answer.failed) == 200
+    assert answer.calls == len(asked)

@@ -1,0 +1,123 @@
+"""What the series of one bars job have in common, and what is known of each when it is asked for: reads only."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from collector.core.evidence import DENSE_SHARE
+from collector.core.spans import Spans, inside
+from collector.models import Series
+from collector.schemas import BarsFetchJob, Priority
+from collector.selectors.evidence import covered, densities, doubts
+from collector.selectors.series import life
+from providers.lanes import Lane
+from providers.market.calendar import Calendar, get_calendar
+from providers.market.types import AssetClass, Capability, FeedScope, Hours, Interval, Micros, MicrosArray, to_us
+from providers.selectors import Candidate
+
+
+@dataclass(slots=True, eq=False)
+class BarGroup:
+    """Series of one asset class and calendar that accept one feed, over one window; by the name that the job calls each."""
+
+    job: BarsFetchJob
+    series: dict[str, Series]
+    now: Micros
+    interval: Interval
+    asset_class: AssetClass
+    calendar: Calendar
+    start: Micros
+    end: Micros
+    density: dict[int, float]
+    doubts: dict[int, dict[int, Spans]]
+    covered: dict[int, Spans] = field(default_factory=dict)
+    _slots: dict[tuple[Micros, Micros], MicrosArray] = field(default_factory=dict)
+
+    @property
+    def lane(self) -> Lane:
+        return Lane.LIVE if self.job.priority is Priority.LIVE else Lane.HISTORY
+
+    @property
+    def capability(self) -> Capability:
+        return Capability.of_bars(self.interval)
+
+    def look(self) -> None:
+        """See anew what is covered: a slot that one provider filled is no longer open for the next one's silence."""
+        ids = [series.pk for series in self.series.values()]
+        self.covered = covered(series_ids=ids, start=self.start, end=self.end)
+
+    def takes(self, name: str, candidate: Candidate) -> bool:
+        """Whether a provider's bars are what the series is made of."""
+        series = self.series[name]
+        return series.adjustment == candidate.account.adjustment and series.feed_scope in {"", candidate.account.feed_scope}
+
+    def can_prove(self, candidate: Candidate) -> bool:
+        """Whether a provider's silence can mean "no trade" for these series."""
+        scope = candidate.account.feed_scope
+        return scope is FeedScope.CONSOLIDATED or next(iter(self.series.values())).feed_scope == scope
+
+    def vendor_symbol(self, name: str, candidate: Candidate) -> str:
+        """How a provider spells it: as the instrument's row says, else as its adapter does."""
+        instrument = self.series[name].instrument
+        own: str | None = instrument.vendor_symbols.get(candidate.name)
+        return own or candidate.adapter.vendor_symbol(instrument.symbol, self.asset_class)
+
+    def open_slots(self, series: Series, judged_at: Micros) -> MicrosArray:
+        """Closed expected slots of the window within the series' life that are not covered yet."""
+        low, high = life(series)
+        start, end = max(self.start, low), min(self.end, high, judged_at - self.interval.us + 1)
+        if (start, end) not in self._slots:
+            self._slots[start, end] = self.calendar.slots(self.interval, start, max(start, end))
+        slots = self._slots[start, end]
+        done = self.covered.get(series.pk)
+        return slots if done is None else slots[~inside(slots, done)]
+
+    def newest(self, names: Iterable[str]) -> dict[str, Micros]:
+        """Of each series with a bar in nearly every slot, the newest slot that closed, while it is open: who lacks it is behind.
+
+        Live only: history holds no news.
+        """
+        last = self.calendar.slots(self.interval, self.start, max(self.start, self.end - self.interval.us + 1))[-1:]
+        if self.lane is not Lane.LIVE or not len(last):
+            return {}
+        dense = [name for name in names if (self.density.get(self.series[name].pk) or 0.0) >= DENSE_SHARE]
+        return {name: int(last[0]) for name in dense if self._is_open(self.series[name], last)}
+
+    def _is_open(self, series: Series, slot: MicrosArray) -> bool:
+        return bool(np.isin(slot, self.open_slots(series, self.now)[-1:]).any())
+
+
+def groups_of(job: BarsFetchJob, found: Iterable[Series], *, now: Micros) -> list[BarGroup]:
+    """The job's series by what a query and a judgement have in common."""
+    members: dict[tuple[str, str, str], list[Series]] = {}
+    for series in found:
+        key = (series.instrument.asset_class, series.instrument.calendar, series.feed_scope)
+        members.setdefault(key, []).append(series)
+    return [_group(job, group, now) for group in members.values()]
+
+
+def _group(job: BarsFetchJob, group: Sequence[Series], now: Micros) -> BarGroup:
+    interval, ids = Interval(job.interval), [series.pk for series in group]
+    calendar = get_calendar(group[0].instrument.calendar, Hours(job.hours))
+    start, end = to_us(job.start), to_us(job.end)
+    made = BarGroup(
+        job=job,
+        series={_name(series, group): series for series in group},
+        now=now,
+        interval=interval,
+        asset_class=AssetClass(group[0].instrument.asset_class),
+        calendar=calendar,
+        start=start,
+        end=end,
+        density=densities(series_ids=ids, calendar=calendar, interval=interval, before=start),
+        doubts={k: dict(v) for k, v in doubts(series_ids=ids, start=start, end=end).items()},
+    )
+    made.look()
+    return made
+
+
+def _name(series: Series, group: Sequence[Series]) -> str:
+    """Our symbol; where two venues in one job share it, the venue is part of the name."""
+    shared = sum(1 for other in group if other.instrument.symbol == series.instrument.symbol) > 1
+    return f"{series.instrument.symbol}@{series.instrument.mic}" if shared else series.instrument.symbol

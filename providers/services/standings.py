@@ -1,0 +1,141 @@
+"""What calls said about providers, put into the rows that all workers share: one report a job and provider, under the row's lock."""
+
+import logging
+import random
+from dataclasses import replace
+
+from django.db import transaction
+
+from providers import state_rows
+from providers.breaker import Phase, observe
+from providers.errors import AuthFailed, NotEntitled, ProviderError
+from providers.health import Tally, add
+from providers.lanes import Lane
+from providers.market.types import SECOND_US, Micros, from_us
+from providers.models import ProviderState
+from providers.outcomes import Outcome
+from providers.scoring import good_since, score
+from providers.state_rows import State
+
+log = logging.getLogger(__name__)
+
+NETWORK_WINDOW_US = 10 * SECOND_US
+NETWORK_PROVIDERS = 3
+"""So many providers that can't be reached within the window: what fails is our own network."""
+_WRITTEN = (
+    *("memory", "score", "parts", "good_since", "phase", "phase_since", "open_until", "trips"),
+    *("used_at", "local_error_at", "updated_at"),
+)
+
+
+def report(
+    *,
+    provider_id: int,
+    capability: str,
+    tally: Tally,
+    is_probe: bool,
+    promote: float,
+    now: Micros,
+) -> State:
+    """Add what one job saw of one provider. Returns the state after it."""
+    with transaction.atomic():
+        row = locked(provider_id=provider_id, capability=capability)
+        if failed_locally := _local_errors(tally):
+            row.local_error_at = from_us(failed_locally)
+        before = state_rows.at(state_rows.read(row), now=now)
+        state = _after(before, tally, is_probe=is_probe, promote=promote, now=now, network_is_ours=_network_is_ours(row, now))
+        if tally.seen:
+            state = replace(state, used_at=now)
+        save(row, state, now=now)
+    _tell(row, before, state)
+    return state
+
+
+def locked(*, provider_id: int, capability: str) -> ProviderState:
+    """The row, made if need be, locked until the transaction ends."""
+    rows = ProviderState.objects.select_for_update().select_related(None)
+    found = rows.filter(provider_id=provider_id, capability=capability).first()
+    if found is None:
+        ProviderState.objects.bulk_create(
+            [ProviderState(provider_id=provider_id, capability=capability)], ignore_conflicts=True
+        )
+        found = rows.get(provider_id=provider_id, capability=capability)
+    return found
+
+
+def save(row: ProviderState, state: State, *, now: Micros) -> None:
+    """Write a state with its score as of now."""
+    state_rows.write(row, state)
+    scored = score(state.health, now=now)
+    row.score, row.parts, row.updated_at = scored.value, scored.to_json(), from_us(now)
+    row.save(update_fields=_WRITTEN)
+
+
+def isolate(*, provider_id: int, capability: str, error: ProviderError, now: Micros) -> None:
+    """Leave a provider alone until a reload or an operator readmits it: for every capability after a bad key, for this one otherwise."""
+    reason = str(error)[:300]
+    ProviderState.objects.bulk_create([ProviderState(provider_id=provider_id, capability=capability)], ignore_conflicts=True)
+    with transaction.atomic():
+        rows = ProviderState.objects.filter(provider_id=provider_id, isolated_at=None)
+        if not isinstance(error, AuthFailed):
+            rows = rows.filter(capability=capability)
+        ours = list(
+            rows.select_for_update().order_by("pk").values_list("pk", flat=True)
+        )  # in one order, or two would wait for ever
+        count = ProviderState.objects.filter(pk__in=ours).update(isolated_at=from_us(now), isolated_reason=reason)
+    if count:
+        log.error("provider %d is isolated: %s", provider_id, reason, extra={"action": "provider_isolated"})
+
+
+def isolates(error: ProviderError | None, *, lane: Lane) -> bool:
+    """Whether only a human can help. Entitlement differs by window: what history is refused, live may still be served."""
+    return isinstance(error, AuthFailed) or (isinstance(error, NotEntitled) and lane is Lane.LIVE)
+
+
+def refreshed(state: State, *, promote: float, now: Micros) -> State:
+    """The state with the time since when it has been good, as of now."""
+    value = score(state.health, now=now).value
+    is_closed = state.breaker.phase is Phase.CLOSED
+    return replace(state, good_since=good_since(state.good_since, value=value, promote=promote, is_closed=is_closed, now=now))
+
+
+def _after(state: State, tally: Tally, *, is_probe: bool, promote: float, now: Micros, network_is_ours: bool) -> State:
+    jitter = random.random()  # noqa: S311  # spreads probes, guards nothing
+    breaker = observe(state.breaker, tally.seen, now=now, jitter=jitter, is_probe=is_probe, network_is_ours=network_is_ours)
+    after = replace(
+        state,
+        health=add(state.health, tally, now=now, network_is_ours=network_is_ours),
+        breaker=breaker,
+        usual=state.usual.add(tally, now=now),
+    )
+    return refreshed(after, promote=promote, now=now)
+
+
+def _local_errors(tally: Tally) -> Micros | None:
+    return max((seen.at for seen in tally.seen if seen.outcome is Outcome.LOCAL_ERROR), default=None)
+
+
+def _network_is_ours(row: ProviderState, now: Micros) -> bool:
+    """Whether this provider and enough others could not be reached just now."""
+    since = from_us(now - NETWORK_WINDOW_US)
+    if row.local_error_at is None or row.local_error_at < since:
+        return False
+    others = ProviderState.objects.filter(local_error_at__gte=since).exclude(provider_id=row.provider_id)
+    count = 1 + others.order_by().values("provider_id").distinct().count()
+    if count >= NETWORK_PROVIDERS:
+        log.error(
+            "%d providers can't be reached within %d s: our own network, breakers stay as they are",
+            count, NETWORK_WINDOW_US // SECOND_US, extra={"action": "network_is_ours"},
+        )  # fmt: skip
+    return count >= NETWORK_PROVIDERS
+
+
+def _tell(row: ProviderState, before: State, after: State) -> None:
+    if before.breaker.phase is after.breaker.phase:
+        return
+    until = f" until {from_us(after.breaker.open_until):%H:%M:%S} UTC" if after.breaker.open_until is not None else ""
+    log.warning(
+        "the breaker of provider %d for %s is %s%s, was %s (trip %d)",
+        row.provider_id, row.capability, after.breaker.phase, until, before.breaker.phase, after.breaker.trips,
+        extra={"action": f"breaker_{after.breaker.phase}"},
+    )  # fmt: skip
