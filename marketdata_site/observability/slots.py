@@ -44,10 +44,7 @@ class Slot:
 
     def _take(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        for number in count():
-            lock = _locked(self._folder / f"slot_{number}.lock")
-            if lock is not None:
-                break
+        number, lock = _first_free(self._folder)
         try:
             _allocate(self._folder, number)
         except OSError:
@@ -77,6 +74,15 @@ def _all_free(folder: Path, *, own: int | None) -> Iterator[list[int] | None]:
                 return
             held.callback(os.close, lock)
         yield numbers
+
+
+def _first_free(folder: Path) -> tuple[int, int]:
+    """The lowest number that nobody has, and the descriptor that holds its lock."""
+    for number in count():
+        lock = _locked(folder / f"slot_{number}.lock")
+        if lock is not None:
+            return number, lock
+    raise AssertionError("count() does not end")
 
 
 def _locked(path: Path) -> int | None:
