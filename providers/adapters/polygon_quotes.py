@@ -59,14 +59,23 @@ def is_answer(document: Mapping[str, Any]) -> bool:
 
 def batch_of(document: Mapping[str, Any], query: QuoteQuery) -> QuoteBatch:
     """The quotes of a success. Raises: MalformedAnswer where they are somebody else's, or no quotes."""
-    if query.asset_class is AssetClass.FX:
+    is_pair = query.asset_class is AssetClass.FX
+    _check_kind(document, expected="last" if is_pair else "results")
+    if is_pair:
         return _of_pair(document, query)
-    found = document.get("results")
+    found, unit = document.get("results"), _no_unit if ":" in query.symbols[0] else us_size_unit
     if isinstance(found, list):
-        return _read(found, QuoteRows(query.symbols, _ROWS, micros_of_ns, us_size_unit), keys={_ROWS.bid, _ROWS.ask})
+        return _read(found, QuoteRows(query.symbols, _ROWS, micros_of_ns, unit), keys={_ROWS.bid, _ROWS.ask})
     rows = [] if found in (None, {}) else [found]
     _check_owners({str(row["T"]) for row in rows if isinstance(row, dict) and row.get("T") is not None}, query)
-    return _read(rows, QuoteRows(query.symbols, _NBBO, micros_of_ns, us_size_unit), keys=_ASK_KEYS)
+    return _read(rows, QuoteRows(query.symbols, _NBBO, micros_of_ns, unit), keys=_ASK_KEYS)
+
+
+def _check_kind(document: Mapping[str, Any], *, expected: str) -> None:
+    """A body that holds something else instead is the answer to another question, and says nothing about quotes."""
+    others = [key for key, value in document.items() if key != expected and value and isinstance(value, dict | list)]
+    if others and not document.get(expected):
+        raise MalformedAnswer(f"expected {expected!r} in polygon's last quote, got {joined(others)[:80]}")
 
 
 def _of_pair(document: Mapping[str, Any], query: QuoteQuery) -> QuoteBatch:

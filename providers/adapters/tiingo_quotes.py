@@ -39,7 +39,9 @@ def batch_of(rows: list[Any], query: QuoteQuery) -> QuoteBatch:
     asked = {symbol.lower(): symbol for symbol in query.symbols}
     tickers = [_ticker(row, query) for row in rows]
     if tickers and not any(ticker.lower() in asked for ticker in tickers):
-        raise MalformedAnswer(f"asked tiingo for {joined(query.symbols)}, got {joined(ticker or 'no ticker' for ticker in tickers)[:80]}")
+        raise MalformedAnswer(
+            f"asked tiingo for {joined(query.symbols)}, got {joined(ticker or 'no ticker' for ticker in tickers)[:80]}"
+        )
     for ticker, row in zip(tickers, rows, strict=True):
         for top in _tops(row) if query.asset_class is AssetClass.CRYPTO else [row]:
             if not (_is_stock(query) and _says_nothing(top)):

@@ -1,8 +1,20 @@
 """Read from the recordings by hand."""
 
 from providers.errors import NotEntitled
+from providers.market.quotes import SizeUnit
 from providers.market.types import Interval
-from tests.contract.meanings.meaning import CRYPTO, days, fails, minutes, nothing, rows_of
+from tests.contract.meanings.meaning import (
+    CRYPTO,
+    NAN,
+    another_answer,
+    days,
+    fails,
+    minutes,
+    no_quotes,
+    nothing,
+    quotes,
+    rows_of,
+)
 
 _BTC_2022 = (28999, 29003, 28999, 29003, 0.01, 29001, 4)
 _AAPL_20220309 = (161.51, 163.41, 159.41, 162.95, 88496480, 161.942117, 700291)
@@ -76,4 +88,71 @@ MEANINGS = {
     "spec_v2_stocks_symbol_bars_latest_bar": minutes(
         "AAPL", 1, "2022-08-17T09:07Z 2022-08-17T09:07Z", (172.98, 173.04, 172.98, 173, 2748, 173.007817, 49)
     ),
+}
+
+_BTC_PERP = "2024-12-19T09:43:04.092Z 2024-12-19T09:43:04.092Z"
+_NINE = "2022-03-09T09:00:00.000059Z"
+_BTC_ETH = "2022-05-26T11:47:18.443471Z 2022-05-26T11:47:18.499478Z"
+_ONE_SIDED = "2022-01-03T09:00:00.028160Z 2022-01-03T09:00:00.028294Z"
+
+QUOTES = {
+    "go_TestLatestCryptoPerpQuote": quotes(
+        "BTC-PERP", 1, _BTC_PERP, (101674.7, 101675.1, 1.4496, 3.087), SizeUnit.BASE, CRYPTO
+    ),
+    "go_TestLatestCryptoPerpQuotes": quotes(
+        "ETH-PERP BTC-PERP",
+        2,
+        "2024-12-19T10:15:50.436Z 2024-12-19T10:15:50.438Z",
+        (3676.82, 3676.89, 36.765, 38.655),
+        SizeUnit.BASE,
+        CRYPTO,
+    ),
+    "go_TestLatestCryptoQuote": quotes(
+        "BCH/USD",
+        1,
+        "2021-11-22T08:36:35.117453Z 2021-11-22T08:36:35.117453Z",
+        (564.52, 565.87, 44.2403, 44.2249),
+        SizeUnit.BASE,
+        CRYPTO,
+    ),
+    # 318022772 ns: cut, not rounded
+    "go_TestLatestCryptoQuotes": quotes(
+        "BTC/USD LTC/USD",
+        2,
+        "2022-02-25T12:56:22.338903Z 2022-02-25T12:56:22.318022Z",
+        (39381.18, 39463.42, 1.522012, 1.5),
+        SizeUnit.BASE,
+        CRYPTO,
+    ),
+    "go_TestSnapshots": another_answer("AAPL"),
+    "py_get_crypto_latest_quote": quotes(
+        "BTC/USD",
+        1,
+        "2022-03-18T14:03:13.661518Z 2022-03-18T14:03:13.661518Z",
+        (40517.08, 40765.93, 4.0178, 1.5516),
+        SizeUnit.BASE,
+        CRYPTO,
+    ),
+    "py_get_latest_quote": quotes(
+        "AAPL", 1, "2022-03-18T14:02:43.651613Z 2022-03-18T14:02:43.651613Z", (161.1, 161.11, 2, 13), SizeUnit.ROUND_LOTS
+    ),
+    "py_get_latest_quote_multi_empty_response": no_quotes("AAPL"),
+    # crossed before the open, and kept
+    "py_get_quotes": quotes("AAPL", 2, f"{_NINE} {_NINE}", (159.52, 158.65, 4, 1), SizeUnit.ROUND_LOTS),
+    "py_get_quotes_multi_empty_response": no_quotes("AAPL"),
+    "py_get_snapshot_multi_empty_response": another_answer("AAPL"),
+    "py_multisymbol_quotes": quotes(
+        "AAPL TSLA", 2, f"{_NINE} 2022-03-09T09:00:00.000805Z", (159.52, 158.65, 4, 1), SizeUnit.ROUND_LOTS
+    ),
+    "spec_v1beta3_crypto_loc_latest_quotes_quotes": quotes(
+        "BTC/USD ETH/USD", 2, _BTC_ETH, (29058, 29059, 0.3544, 3.252), SizeUnit.BASE, CRYPTO
+    ),
+    "spec_v1beta3_crypto_loc_quotes_quotes": quotes(
+        "BTC/USD ETH/USD", 2, _BTC_ETH, (29058, 29059, 0.3544, 3.252), SizeUnit.BASE, CRYPTO
+    ),
+    "spec_v1beta3_crypto_loc_snapshots_snapshots": another_answer("BTC/USD", CRYPTO),
+    "spec_v2_stocks_quotes_quotes": quotes("AAPL", 2, _ONE_SIDED, (177.92, NAN, 4, NAN), SizeUnit.ROUND_LOTS),
+    "spec_v2_stocks_snapshots_snapshots": another_answer("AAPL"),
+    "spec_v2_stocks_symbol_quotes_quotes": quotes("AAPL", 2, _ONE_SIDED, (177.92, NAN, 4, NAN), SizeUnit.ROUND_LOTS),
+    "spec_v2_stocks_symbol_snapshot_snapshot": another_answer("AAPL"),
 }

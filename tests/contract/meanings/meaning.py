@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from providers.errors import ProviderError
+from providers.errors import MalformedAnswer, ProviderError
+from providers.market.quotes import SizeUnit
 from providers.market.types import AssetClass, Interval, to_us
 
 NAN = float("nan")
@@ -46,3 +47,30 @@ def nothing(symbols):
 
 def fails(error, symbols):
     return Meaning((symbols,), Interval.M1, error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteMeaning:
+    """`first`: bid, ask, bid size, ask size of the first row; `times`: of the first and the last row."""
+
+    symbols: tuple[str, ...]
+    asset_class: AssetClass = EQUITY
+    rows: int = 0
+    times: tuple[int, int] | None = None
+    first: tuple[float, ...] | None = None
+    unit: SizeUnit = SizeUnit.UNKNOWN
+    error: type[ProviderError] | None = None
+
+
+def quotes(symbols, rows, times, first, unit, asset_class=EQUITY):  # noqa: PLR0917 - one line per recording
+    first_time, last_time = (to_us(datetime.fromisoformat(text)) for text in times.split(" "))
+    return QuoteMeaning(tuple(symbols.split(" ")), asset_class, rows, (first_time, last_time), first, unit)
+
+
+def no_quotes(symbols):
+    return QuoteMeaning(tuple(symbols.split(" ")))
+
+
+def another_answer(symbols, asset_class=EQUITY):
+    """A body of another endpoint: trades, snapshots, calendars."""
+    return QuoteMeaning((symbols,), asset_class, error=MalformedAnswer)

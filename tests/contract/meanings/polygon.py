@@ -1,8 +1,9 @@
 """Read from the recordings by hand."""
 
 from providers.errors import NotEntitled, Throttled
+from providers.market.quotes import SizeUnit
 from providers.market.types import Interval
-from tests.contract.meanings.meaning import CRYPTO, FX, INDEX, NAN, days, fails, minutes, rows_of
+from tests.contract.meanings.meaning import CRYPTO, FX, INDEX, NAN, another_answer, days, fails, minutes, quotes, rows_of
 
 _AAPL_2005 = (1.5032, 1.5064, 1.4489, 1.4604, 642646396, 1.469, 82132)
 
@@ -86,5 +87,49 @@ MEANINGS = {
     ),
     "spec_v2_aggs_ticker__stocksTicker__range__multiplier___timespan___from___to__200": days(
         "AAPL", 2, "2020-01-02 2020-01-03", (74.06, 75.15, 73.7975, 75.0875, 135647456, 74.6099, 1), has_next=True
+    ),
+}
+
+QUOTES = {
+    "mock_v1_last_crypto_BTC_USD": another_answer("C:BTCUSD", FX),
+    "mock_v1_last_quote_currencies_AUD_USD": quotes(
+        "C:AUDUSD", 1, "2022-05-10T14:41:34Z 2022-05-10T14:41:34Z", (0.6952, 0.69527, NAN, NAN), SizeUnit.UNKNOWN, FX
+    ),
+    # its `p` and `s` are those of a trade: read as a quote it would be a bid without an ask
+    "mock_v2_last_trade_AAPL": another_answer("AAPL"),
+    "mock_v2_snapshot_locale_us_markets_stocks_gainers": another_answer("AAPL"),
+    "mock_v2_snapshot_locale_us_markets_stocks_tickers_AAPL": another_answer("AAPL"),
+    "mock_v2_snapshot_locale_us_markets_stocks_tickers_index": another_answer("AAPL"),
+    "mock_v3_quotes_AAPL": quotes(
+        "AAPL",
+        10,
+        "2022-05-10T14:11:12.800638Z 2022-05-10T14:11:12.690661Z",
+        (155.85, 155.87, 4, 3),
+        SizeUnit.ROUND_LOTS,
+    ),
+    "mock_v3_quotes_AAPL_cursor_YXA9MTkyODgxNjYmYXM9JmxpbWl0PTEwJm9yZGVyPWRlc2Mmc29ydD10aW1lc3RhbXA": quotes(
+        "AAPL",
+        10,
+        "2022-05-10T14:11:12.690386Z 2022-05-10T14:11:12.663407Z",
+        (155.86, 155.87, 1, 2),
+        SizeUnit.ROUND_LOTS,
+    ),
+    "mock_v3_snapshot_indices_ticker.any_of_SPX_2CAPx_2CAPy": another_answer("SPX"),
+    "mock_v3_trades_AAPL_limit_2": another_answer("AAPL"),
+    "spec_v1_marketstatus_upcoming_200": another_answer("AAPL"),
+    "spec_v2_last_nbbo__stocksTicker__200": quotes(
+        "AAPL", 1, "2021-04-07T20:27:01.349730Z 2021-04-07T20:27:01.349730Z", (127.96, 127.98, 1, 7), SizeUnit.ROUND_LOTS
+    ),
+    "spec_v2_snapshot_locale_us_markets_stocks_tickers_200": another_answer("AAPL"),
+    # sizes of options count contracts: no unit of ours
+    "spec_v3_quotes__optionsTicker__200": quotes(
+        "O:SPY241220P00720000",
+        2,
+        "2022-02-17T17:32:05.346243Z 2022-02-17T17:31:58.474271Z",
+        (277.5, 282, 1, 10),
+        SizeUnit.UNKNOWN,
+    ),
+    "spec_v3_quotes__stockTicker__200": quotes(
+        "AAPL", 2, "2018-02-02T09:00:00.065700Z 2018-02-02T09:00:00.065791Z", (102.7, NAN, 60, NAN), SizeUnit.ROUND_LOTS
     ),
 }

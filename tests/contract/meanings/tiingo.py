@@ -4,8 +4,9 @@ Weekly rows bear no mark of it: what keeps them out is that nobody asks for them
 """
 
 from providers.errors import BadRequest, Throttled
+from providers.market.quotes import SizeUnit
 from providers.market.types import Interval
-from tests.contract.meanings.meaning import CRYPTO, NAN, days, fails, rows_of
+from tests.contract.meanings.meaning import CRYPTO, NAN, days, fails, quotes, rows_of
 
 _GOOGL_20180105 = (1103.45, 1113.58, 1101.8, 1110.29, 1493389, NAN, NAN)
 _GOOGL_WEEK = (1053.02, 1113.58, 1053.02, 1110.29, 5889084, NAN, NAN)
@@ -47,5 +48,17 @@ MEANINGS = {
     "ticker_price_with_date_csv": days("GOOGL", 2, "2015-01-02 2015-01-05", _GOOGL_20150102),
     "ticker_price_with_multiple_columns": days(
         "GOOGL", 1, "2024-10-22 2024-10-22", (162.98, 165.77, 162.98, 165.14, 16568121, NAN, NAN)
+    ),
+}
+
+QUOTES = {
+    # crossed by BITSTAMP, which had sent nothing for weeks: kept, with the stamp that the vendor gave it
+    "crypto_top_of_book": quotes(
+        "btcusd fldcbtc",
+        2,
+        "2019-10-03T23:00:15.363Z 2019-10-13T20:18:23.845035Z",
+        (10160.51, 8209.92, 2.88067305, 0.1),
+        SizeUnit.BASE,
+        CRYPTO,
     ),
 }
