@@ -70,10 +70,9 @@ def _returning(able: Sequence[Standing], current: Standing, thresholds: Threshol
 
 
 def _leader(able: Sequence[Standing], current: Standing) -> Standing | None:
-    """Who leads the incumbent's slow window: its trend, not the moment after one failed call."""
+    """The best placed that leads the incumbent's slow window: its trend, not the moment after one failed call."""
     mark = current.score.quota * current.score.slow + LEAD
-    ahead = [s for s in able if s.score.calls >= LEAD_CALLS and s.score.value >= mark]
-    return max(ahead, key=lambda s: (s.score.value, -s.rank), default=None)
+    return next((s for s in able if s.score.calls >= LEAD_CALLS and s.score.value >= mark), None)
 
 
 def _succession(successor: Standing, incumbent: str | None, standings: Sequence[Standing]) -> str:
