@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
@@ -16,7 +15,9 @@ from collector.api_schemas import (
     InstrumentsIn,
     InstrumentsOut,
 )
+from collector.api_tools import invalid, json
 from collector.models import Series
+from collector.quotes_api import router as quotes_router
 from collector.selectors.bars import BarsQuery, Page, bars_page
 from collector.selectors.coverage import SessionCoverage, coverage_of
 from collector.selectors.instruments import instruments_page
@@ -27,6 +28,7 @@ from providers.api_errors import ApiError, refuse_unknown
 from providers.market.types import Interval, from_us
 
 router = Router(tags=["data"])
+router.add_router("", quotes_router)
 
 
 @router.get("/bars", response=BarsOut, operation_id="list_bars", summary="Bars of one or several symbols")
@@ -46,16 +48,16 @@ def list_bars(request: HttpRequest, query: Query[BarsIn]) -> HttpResponse:
     """
     refuse_unknown(request, BarsIn)
     page = _bars(query) if query.recorded_since is None else _recorded(query, query.recorded_since)
-    return _json({"bars": page.bars, "next": page.next})
+    return json({"bars": page.bars, "next": page.next})
 
 
 def _bars(query: BarsIn) -> Page:
     if query.recorded_until is not None:
-        raise _invalid("recorded_until", "goes with recorded_since")
+        raise invalid("recorded_until", "goes with recorded_since")
     if not query.symbol:
-        raise _invalid("symbol", "required, unless recorded_since is given")
+        raise invalid("symbol", "required, unless recorded_since is given")
     if query.start is None:
-        raise _invalid("start", "required, unless recorded_since is given")
+        raise invalid("start", "required, unless recorded_since is given")
     taken = {"symbol", "interval", "start", "end", "recorded_since", "recorded_until"}
     return bars_page(
         BarsQuery(
@@ -70,9 +72,9 @@ def _bars(query: BarsIn) -> Page:
 
 def _recorded(query: BarsIn, since: datetime) -> Page:
     for name in sorted(query.model_fields_set & {"start", "end", "as_of", "anchor"}):
-        raise _invalid(name, "does not go with recorded_since")
+        raise invalid(name, "does not go with recorded_since")
     if query.source == "derived":
-        raise _invalid("source", "with recorded_since there are native bars only")
+        raise invalid("source", "with recorded_since there are native bars only")
     wanted = RecordedQuery(
         since=since,
         until=query.recorded_until,
@@ -87,10 +89,6 @@ def _recorded(query: BarsIn, since: datetime) -> Page:
     return recorded_page(wanted, now=clock.now())
 
 
-def _invalid(field: str, text: str) -> ApiError:
-    return ApiError(f"{field}: {text}", code="invalid_parameter", field=field)
-
-
 @router.get("/instruments", response=InstrumentsOut, operation_id="list_instruments", summary="Instruments and their series")
 def list_instruments(request: HttpRequest, query: Query[InstrumentsIn]) -> HttpResponse:
     """Instruments by symbol and MIC, a page at a time, each with what is collected of it."""
@@ -103,7 +101,7 @@ def list_instruments(request: HttpRequest, query: Query[InstrumentsIn]) -> HttpR
         limit=query.limit,
         after=query.after,
     )
-    return _json({"instruments": page.instruments, "next": page.next})
+    return json({"instruments": page.instruments, "next": page.next})
 
 
 @router.get("/coverage", response=CoverageOut, operation_id="list_coverage", summary="What is there and what is missing")
@@ -121,7 +119,7 @@ def list_coverage(request: HttpRequest, query: Query[CoverageIn]) -> HttpRespons
         symbols=query.symbol, mic=query.mic, interval=query.interval, hours=query.hours, adjustment=query.adjustment
     )
     found = coverage_of(series=series, first=query.start, last=last, now=clock.now_us())
-    return _json({"coverage": [_session(one, session) for one, sessions in found for session in sessions]})
+    return json({"coverage": [_session(one, session) for one, sessions in found for session in sessions]})
 
 
 def _session(series: Series, coverage: SessionCoverage) -> dict[str, Any]:
@@ -140,8 +138,3 @@ def _session(series: Series, coverage: SessionCoverage) -> dict[str, Any]:
             {"start": from_us(span.start), "end": from_us(span.end), "slots": span.slots} for span in coverage.missing_spans
         ],
     }
-
-
-def _json(body: dict[str, Any]) -> HttpResponse:
-    # A page of 10,000 bars through pydantic would take most of a second; the schemas are held by tests instead.
-    return HttpResponse(msgspec.json.encode(body), content_type="application/json")

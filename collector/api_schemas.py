@@ -12,7 +12,7 @@ from collector.core.times import parse_day, parse_instant
 from providers.market.types import Adjustment, AssetClass, Hours, Interval
 
 MOST_SYMBOLS = 100
-MOST_BARS = 10_000
+MOST_ROWS = 10_000
 MOST_INSTRUMENTS = 1_000
 MOST_SESSIONS = 31
 
@@ -69,8 +69,30 @@ class BarsIn(Schema):
     as_of: Instant | None = Field(None, description="Bars as they were known at this moment, corrections since then undone.")
     recorded_since: Instant | None = Field(None, description="Every held bar, of every series, recorded at or after it.")
     recorded_until: Instant | None = Field(None, description="Exclusive; default: to the newest.")
-    limit: int = Field(1000, ge=1, le=MOST_BARS)
+    limit: int = Field(1000, ge=1, le=MOST_ROWS)
     after: Cursor | None = None
+
+
+class QuotesIn(Schema):
+    """Parameters of `GET /quotes`."""
+
+    symbol: Symbols = Field(
+        [], description="Repeated or separated by commas, 1 to 100. Needed, unless recorded_since is given."
+    )
+    start: Instant | None = Field(None, description="Inclusive. RFC 3339 with a zone. Needed, unless recorded_since is given.")
+    end: Instant | None = Field(None, description="Exclusive. RFC 3339 with a zone; default: now.")
+    mic: Mic | None = None
+    recorded_since: Instant | None = Field(None, description="Every quote, of every instrument, recorded at or after it.")
+    recorded_until: Instant | None = Field(None, description="Exclusive; default: to the newest.")
+    limit: int = Field(1000, ge=1, le=MOST_ROWS)
+    after: Cursor | None = None
+
+
+class LatestQuotesIn(Schema):
+    """Parameters of `GET /quotes/latest`."""
+
+    symbol: Symbols = Field(description="Repeated or separated by commas, 1 to 100.")
+    mic: Mic | None = None
 
 
 class InstrumentsIn(Schema):
@@ -123,6 +145,39 @@ class BarsOut(Schema):
     """One page of bars, by symbol and then by time; with `recorded_since` by the time they were recorded."""
 
     bars: list[BarOut]
+    next: str | None = Field(description="Hand it back as `after`; null on the last page.")
+
+
+class QuoteOut(Schema):
+    """One quote. Times are RFC 3339, UTC."""
+
+    symbol: str
+    mic: str
+    at: datetime = Field(description="The vendor's time of the quote; see has_vendor_time.")
+    bid: float | None = Field(description="Null: no side.")
+    ask: float | None
+    bid_size: float | None = Field(description="Null: unknown, or no side.")
+    ask_size: float | None
+    size_unit: str | None = Field(description="round_lots, shares or base; null: unknown.")
+    crossed: bool = Field(description="Bid above ask; kept as it came.")
+    locked: bool = Field(description="Bid equals ask.")
+    has_vendor_time: bool = Field(description="False: the vendor named no time, at is when its answer came.")
+    provider: str | None
+    rev: int = Field(description="1, and one more each time that the vendor gave other values for the same time.")
+    received_at: datetime
+    recorded_at: datetime
+
+
+class LatestQuotesOut(Schema):
+    """The newest quote of each symbol, by symbol."""
+
+    quotes: list[QuoteOut]
+
+
+class QuotesOut(Schema):
+    """One page of quotes, by symbol and then by time; with `recorded_since` by the time they were recorded."""
+
+    quotes: list[QuoteOut]
     next: str | None = Field(description="Hand it back as `after`; null on the last page.")
 
 

@@ -9,7 +9,7 @@ from collector.feed.subscriptions import ANY
 from providers.market.types import MINUTE_US, Micros
 
 MOST_SYMBOLS = 100
-"""That `GET /bars` takes."""
+"""That `GET /bars` and `GET /quotes` take."""
 OVERLAP_US = 15 * MINUTE_US
 """How long a write may take from its `recorded_at` until it is published: longer than any transaction and than the sweeper's turn."""
 
@@ -24,22 +24,28 @@ def recorded_since(*, gap_from: Micros, oldest_kept: Micros | None, now: Micros)
     return begin if oldest_kept is None else min(begin, oldest_kept)
 
 
-def fill_url(*, channels: Iterable[str], since: Micros) -> str | None:
-    """Address of all bars of these channels that were recorded since a time; None when none of them is about bars that can be.
+def fill_urls(*, channels: Iterable[str], since: Micros) -> tuple[str, ...]:
+    """Addresses of everything of these channels that was recorded since a time: of bars, of quotes; none of a kind that can't be.
 
-    Some more than the channels' bars may be there: filters of an address are a product, and a wildcard or more symbols than it
-    takes leave the filter out.
+    Some more than the channels' may be there: filters of an address are a product, and a wildcard or more symbols than it takes
+    leave the filter out.
     """
-    pairs = [channel.split(".", 2)[1:] for channel in channels if channel.startswith("bars.")]
-    if not pairs:
+    bars = [channel.split(".", 2)[1:] for channel in channels if channel.startswith("bars.")]
+    quotes = {channel.partition(".")[2] for channel in channels if channel.startswith("quotes.")}
+    intervals = {interval for interval, _ in bars}
+    of_interval = [("interval", *intervals)] if len(intervals) == 1 and ANY not in intervals else []
+    found = (
+        _url("/bars", since, {symbol for _, symbol in bars}, of_interval),
+        _url("/quotes", since, quotes, []),
+    )
+    return tuple(url for url in found if url is not None)
+
+
+def _url(path: str, since: Micros, symbols: Iterable[str], filters: Iterable[tuple[str, str]]) -> str | None:
+    known = {symbol for symbol in symbols if symbol == ANY or is_symbol(symbol)}
+    if not known:
         return None
-    intervals = {interval for interval, _ in pairs}
-    symbols = {symbol for _, symbol in pairs if symbol == ANY or is_symbol(symbol)}
-    if not symbols:
-        return None
-    query = [("recorded_since", iso(since))]
-    if len(intervals) == 1 and ANY not in intervals:
-        query += [("interval", interval) for interval in intervals]
-    if len(symbols) <= MOST_SYMBOLS and ANY not in symbols:
-        query.append(("symbol", ",".join(sorted(symbols))))
-    return "/bars?" + urlencode(query)
+    query = [("recorded_since", iso(since)), *filters]
+    if len(known) <= MOST_SYMBOLS and ANY not in known:
+        query.append(("symbol", ",".join(sorted(known))))
+    return f"{path}?{urlencode(query)}"

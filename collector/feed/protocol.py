@@ -1,6 +1,6 @@
 """Frames of `/ws/feed`: what clients may say, and what the server answers. Pure; docs/feed.md is the specification."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Any, Literal
@@ -133,8 +133,8 @@ class Missing:
     reason: Reason
     gap_from: Micros | None
     gap_to: Micros
-    fill_url: str | None
-    """Lists what was recorded meanwhile; None when no channel of the subscription is about bars."""
+    fill_urls: Sequence[str]
+    """They list what was recorded meanwhile: of bars, of quotes, as far as the subscription is about them."""
 
 
 def iso(moment: Micros) -> str:
@@ -152,7 +152,12 @@ def subscribed(*, frame_id: str | None, position: Position, channels: int, missi
     more: dict[str, Any] = {}
     if missing is not None:
         since = None if missing.gap_from is None else iso(missing.gap_from)
-        more = {"reason": missing.reason, "gap": {"from": since, "to": iso(missing.gap_to)}, "fill_url": missing.fill_url}
+        more = {
+            "reason": missing.reason,
+            "gap": {"from": since, "to": iso(missing.gap_to)},
+            "fill_url": next(iter(missing.fill_urls), None),
+            "fill_urls": missing.fill_urls,
+        }
     return _text(
         op="subscribed",
         id=frame_id,

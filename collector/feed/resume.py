@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from collector.feed import log
 from collector.feed.batches import Batch, Tail, empty_tail, tails, view
-from collector.feed.filling import fill_url, recorded_since
+from collector.feed.filling import fill_urls, recorded_since
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
 from collector.feed.protocol import Missing, Since, epoch_began
@@ -26,7 +26,7 @@ async def judge(hub: Hub, since: Since, channels: frozenset[str]) -> Missing | N
         await hub.ready(at_least=since.position)
         return None
     begin = await _gap_from(hub, since)
-    return Missing(reason, begin, now, await in_thread(_fill_url, channels, begin, now))
+    return Missing(reason, begin, now, await in_thread(_fill_urls, channels, begin, now))
 
 
 async def _gap_from(hub: Hub, since: Since) -> Micros | None:
@@ -34,11 +34,11 @@ async def _gap_from(hub: Hub, since: Since) -> Micros | None:
     return begin if begin is not None else await in_thread(hub.history.known_since, since.position)
 
 
-def _fill_url(channels: frozenset[str], begin: Micros | None, now: Micros) -> str | None:
+def _fill_urls(channels: frozenset[str], begin: Micros | None, now: Micros) -> tuple[str, ...]:
     if begin is None:
-        return fill_url(channels=channels, since=0)
+        return fill_urls(channels=channels, since=0)
     oldest = log.oldest_recorded(since=min(begin, now))
-    return fill_url(channels=channels, since=recorded_since(gap_from=begin, oldest_kept=oldest, now=now))
+    return fill_urls(channels=channels, since=recorded_since(gap_from=begin, oldest_kept=oldest, now=now))
 
 
 def _micros(text: str) -> Micros | None:

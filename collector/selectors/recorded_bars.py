@@ -74,14 +74,14 @@ def _rows(query: RecordedQuery, now: datetime) -> list[BarRow]:
     values = {"ids": ids, "recorded_at": after.recorded_at, "series_id": after.series_id, "start": after.start}
     tables, most = _tables(query.interval), query.limit + 1
     rows: list[BarRow] = []
-    for since, until in _spans(after.recorded_at, query.until, now):
+    for since, until in growing_spans(after.recorded_at, query.until, now):
         rows += _read(tables, {**values, "since": since, "until": until, "limit": most - len(rows)})
         if len(rows) == most:
             break
     return rows
 
 
-def _spans(since: datetime, until: datetime | None, now: datetime) -> Iterator[tuple[datetime, datetime | None]]:
+def growing_spans(since: datetime, until: datetime | None, now: datetime) -> Iterator[tuple[datetime, datetime | None]]:
     """Spans of growing length that cover `[since, until)`. None: open, since Postgres' clock may be ahead of this one."""
     length = FIRST_SPAN
     while (end := since + length) < (now if until is None else min(until, now)):

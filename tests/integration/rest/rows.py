@@ -7,8 +7,8 @@ from typing import Any
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from collector.models import Bar, BarRevision, Coverage, DailyBar, Instrument, Series, Tier
-from collector.partitions import BARS, ensure_partitions, forget_known
+from collector.models import Bar, BarRevision, Coverage, DailyBar, Instrument, LatestQuote, Quote, Series, Tier
+from collector.partitions import BARS, QUOTES, ensure_partitions, forget_known
 from providers.models import Provider
 
 MINUTE = timedelta(minutes=1)
@@ -95,6 +95,40 @@ def _columns(series: Series, start: datetime, values: dict[str, Any]) -> dict[st
 def minutes(start: datetime, count: int) -> list[datetime]:
     """`count` minutes from `start`."""
     return [start + i * MINUTE for i in range(count)]
+
+
+def make_instrument(symbol: str = "AAPL", *, mic: str = "XNAS", calendar: str = "XNYS") -> Instrument:
+    """An instrument of which nothing is collected."""
+    return Instrument.objects.get_or_create(symbol=symbol, mic=mic, defaults={"calendar": calendar})[0]
+
+
+def make_quote(instrument: Instrument, at: datetime, *, is_latest: bool = False, **values: Any) -> Quote:
+    """A quote of 10.0 to 10.5 unless said otherwise; `is_latest` also as the instrument's newest."""
+    forget_known()
+    ensure_partitions(QUOTES, [QUOTES.period_of(at)])
+    columns = {
+        "instrument": instrument,
+        "at": at,
+        "bid": 10.0,
+        "ask": 10.5,
+        "bid_size": 3.0,
+        "ask_size": 4.0,
+        "size_unit": "shares",
+        "is_crossed": False,
+        "is_locked": False,
+        "has_vendor_time": True,
+        "provider": values.pop("provider", None) or make_provider(),
+        "rev": 1,
+        "asked_at": RECORDED,
+        "received_at": RECORDED,
+        "recorded_at": RECORDED,
+        **values,
+    }
+    if is_latest:
+        LatestQuote.objects.create(**columns)
+    row = Quote(**columns)
+    row.save(force_insert=True)
+    return row
 
 
 def make_coverage(

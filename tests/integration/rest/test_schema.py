@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from collector.core.symbols import SYMBOL_PATTERN
 from marketdata_site.api import api
-from tests.integration.rest.rows import at, make_bars, make_series, minutes
+from tests.integration.rest.rows import at, make_bars, make_quote, make_series, minutes
 from tests.web_server import running
 
 
@@ -37,8 +37,10 @@ NOT_SAID = [negative_data_rejection, positive_data_acceptance]
 
 @pytest.fixture
 def url(transactional_db) -> Iterator[str]:
-    """Our own server on the test's database, with a few bars in it."""
-    make_bars(make_series("AAPL"), minutes(at("2026-11-20 14:30"), 30))
+    """Our own server on the test's database, with a few bars and a quote in it."""
+    series = make_series("AAPL")
+    make_bars(series, minutes(at("2026-11-20 14:30"), 30))
+    make_quote(series.instrument, at("2026-11-20 14:30"), is_latest=True, ask=None, ask_size=None)
     with running() as address:
         yield address
 

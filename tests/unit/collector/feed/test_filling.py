@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from collector.feed.filling import MOST_SYMBOLS, OVERLAP_US, fill_url, recorded_since
+from collector.feed.filling import MOST_SYMBOLS, OVERLAP_US, fill_urls, recorded_since
 from providers.market.types import MINUTE_US
 
 HOUR_US = 60 * MINUTE_US
@@ -26,14 +26,33 @@ MANY = [f"bars.1m.S{number}" for number in range(MOST_SYMBOLS)]
     ],
 )
 def test_address_lists_at_least_the_bars_of_the_channels(channels: list[str], filters: dict[str, list[str]]) -> None:
-    address = urlsplit(str(fill_url(channels=channels, since=0)))
+    address = urlsplit(fill_urls(channels=channels, since=0)[0])
     assert address.path == "/bars"
     assert parse_qs(address.query) == {**SINCE, **filters}
 
 
-@pytest.mark.parametrize("channels", [["quotes.*"], ["bars.1m." + "X" * 64]])
-def test_there_is_no_address_when_no_channel_is_about_bars(channels: list[str]) -> None:
-    assert fill_url(channels=channels, since=0) is None
+@pytest.mark.parametrize(
+    ("channels", "filters"),
+    [
+        (["quotes.MSFT", "quotes.BRK.B", "quotes." + "X" * 64], {"symbol": ["BRK.B,MSFT"]}),
+        (["quotes.*", "quotes.AAPL"], {}),
+        ([f"quotes.S{number}" for number in range(MOST_SYMBOLS + 1)], {}),
+    ],
+)
+def test_address_lists_at_least_the_quotes_of_the_channels(channels: list[str], filters: dict[str, list[str]]) -> None:
+    (url,) = fill_urls(channels=channels, since=0)
+    assert urlsplit(url).path == "/quotes"
+    assert parse_qs(urlsplit(url).query) == {**SINCE, **filters}
+
+
+def test_each_kind_has_its_own_address_and_bars_come_first() -> None:
+    urls = fill_urls(channels=["quotes.A", "bars.1m.B"], since=0)
+    assert [urlsplit(url).path + parse_qs(urlsplit(url).query)["symbol"][0] for url in urls] == ["/barsB", "/quotesA"]
+
+
+@pytest.mark.parametrize("channels", [["quotes." + "X" * 64], ["bars.1m." + "X" * 64]])
+def test_there_is_no_address_when_no_channel_is_about_what_can_be(channels: list[str]) -> None:
+    assert fill_urls(channels=channels, since=0) == ()
 
 
 def test_span_begins_before_the_gap_by_as_long_as_a_write_may_wait_for_its_publisher() -> None:

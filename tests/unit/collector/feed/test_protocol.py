@@ -88,7 +88,7 @@ def test_reading_a_frame_answers_or_refuses_and_never_fails_otherwise(text: str)
 
 
 def test_answer_to_a_resume_names_the_gap_and_where_to_fetch_it_when_something_is_missing() -> None:
-    missing = Missing("too_old", None, 1_700_000_000_000_000, "/bars?recorded_since=x")
+    missing = Missing("too_old", None, 1_700_000_000_000_000, ["/bars?recorded_since=x", "/quotes?recorded_since=x"])
     answer = json.loads(protocol.subscribed(frame_id="1", position=Position(EPOCH, 5), channels=2, missing=missing))
     assert answer == {
         "op": "subscribed",
@@ -100,6 +100,7 @@ def test_answer_to_a_resume_names_the_gap_and_where_to_fetch_it_when_something_i
         "reason": "too_old",
         "gap": {"from": None, "to": "2023-11-14T22:13:20Z"},
         "fill_url": "/bars?recorded_since=x",
+        "fill_urls": ["/bars?recorded_since=x", "/quotes?recorded_since=x"],
     }
 
 
