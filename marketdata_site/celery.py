@@ -43,6 +43,11 @@ app.conf.update(
             "schedule": EverySecond(5),
             "options": {"queue": "maintenance", "expires": 5},
         },
+        "sample-health": {
+            "task": "providers.tasks.sample_health",
+            "schedule": EverySecond(10),
+            "options": {"queue": "maintenance", "expires": 10},
+        },
         "look-after-tables": {
             "task": "collector.tasks.look_after_tables",
             "schedule": EverySecond(600),
@@ -50,7 +55,7 @@ app.conf.update(
         },
     },
 )
-app.autodiscover_tasks(["collector"])
+app.autodiscover_tasks(["collector", "providers"])
 
 
 @task_prerun.connect

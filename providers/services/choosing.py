@@ -137,11 +137,10 @@ def _standing(
 ) -> Standing:
     phase = effective(state.breaker, state.override, now=now)
     is_forced = state.override is not None and now < state.override.until
-    quota = min(1.0, room.quota_share / QUOTA_AT_EASE)
     return Standing(
         provider=asked.name,
         rank=asked.rank,
-        score=score(state.health, now=now, quota=quota, phi=phi_of(lane)),
+        score=score(state.health, now=now, quota=quota_of(room), phi=phi_of(lane)),
         is_enabled=is_enabled,
         good_since=refreshed(state, promote=promote, now=now).good_since,
         phase=phase,
@@ -155,6 +154,11 @@ def _standing(
         has_tokens=room.count > 0,
         used_at=state.used_at,
     )
+
+
+def quota_of(room: Room) -> float:
+    """What a quota that runs out leaves of a score: all of it down to the share at ease, then less and less."""
+    return min(1.0, room.quota_share / QUOTA_AT_EASE)
 
 
 def _incumbent(capability: Capability, tier: str, entries: list[ProviderEntry]) -> str | None:

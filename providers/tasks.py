@@ -1,0 +1,14 @@
+"""The doorbell of this app: reads the clock, makes one domain call, may be lost or repeated without harm."""
+
+from celery import shared_task
+
+from marketdata_site.observability.clock import now, now_us
+from providers.services import policies
+from providers.services.sampling import delete_old_samples, sample
+
+
+@shared_task(name="providers.tasks.sample_health")
+def sample_health() -> None:
+    """Add to the history of every provider in use, and cut its oldest end."""
+    sample(policies.current(), now=now_us())
+    delete_old_samples(now=now())

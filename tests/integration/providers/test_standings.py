@@ -1,0 +1,263 @@
+"""What calls said about providers, in the rows that all workers share."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from providers.breaker import Phase
+from providers.errors import AuthFailed, NotEntitled, VendorFault
+from providers.health import Tally
+from providers.lanes import Lane
+from providers.market.types import MINUTE_US, SECOND_US, Micros, from_us
+from providers.models import HealthSample, Incumbent, Provider, ProviderState
+from providers.outcomes import Outcome, Seen
+from providers.policy import Snapshot
+from providers.routing import Use
+from providers.services import overrides, policies, probes, sampling, standings
+from providers.services.choosing import choose, look
+from tests.builders import us
+from tests.integration.collector.rows import make_policy, make_provider
+
+pytestmark = pytest.mark.django_db
+many_connections = pytest.mark.django_db(transaction=True)
+
+NOW = us("2025-10-08 14:00")
+BARS = "bars_1m"
+
+
+def _tally(outcome: Outcome, count: int, *, at: Micros = NOW) -> Tally:
+    return Tally(seen=tuple(Seen(at + i, outcome) for i in range(count)))
+
+
+def _report(provider: Provider, outcome: Outcome, count: int, *, now: Micros = NOW, **rest: object) -> standings.State:
+    values = {"is_probe": False, "promote": 0.85, **rest}
+    tally = _tally(outcome, count, at=now)
+    return standings.report(provider_id=provider.pk, capability=BARS, tally=tally, now=now + SECOND_US, **values)
+
+
+def _policy(*names: str) -> Snapshot:
+    for name in names:
+        make_provider(name, adapter="polygon")
+    make_policy(*names)
+    return policies.current()
+
+
+def _choose(snapshot: Snapshot, *, now: Micros = NOW, lane: Lane = Lane.LIVE) -> list[tuple[str, Use]]:
+    choice = choose(snapshot, capability=BARS, tier="T0", lane=lane, now=now)
+    return [(step.provider, step.use) for step in choice.decision.steps]
+
+
+@many_connections
+def test_reports_of_many_workers_at_once_are_all_counted() -> None:
+    provider = make_provider()
+
+    def work(number: int) -> None:
+        try:
+            for i in range(5):
+                _report(provider, Outcome.OK, 2, now=NOW + (5 * number + i) * 1_000)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+
+    row = ProviderState.objects.get()
+    assert row.memory["health"]["slow"]["calls"] == pytest.approx(40, rel=0.01)
+    assert sum(calls for _, calls, _ in row.memory["breaker"]["recent"]) == 40
+
+
+def test_breaker_opens_in_the_row_and_the_log_says_until_when(caplog: pytest.LogCaptureFixture) -> None:
+    provider = make_provider()
+
+    _report(provider, Outcome.VENDOR_ERROR, 5)
+
+    row = ProviderState.objects.get()
+    assert row.phase == "open"
+    assert row.open_until is not None
+    assert 30 <= (row.open_until - from_us(NOW + SECOND_US)).total_seconds() <= 33
+    assert [r.action for r in caplog.records if getattr(r, "action", "").startswith("breaker")] == ["breaker_open"]
+
+
+def test_next_provider_is_asked_while_a_breaker_is_open_and_one_probe_goes_first_when_its_time_is_over() -> None:
+    snapshot = _policy("first", "second")
+    first = Provider.objects.get(name="first")
+
+    _report(first, Outcome.VENDOR_ERROR, 5)
+
+    assert _choose(snapshot, now=NOW + 10 * SECOND_US) == [("second", Use.NORMAL)]
+    assert _choose(snapshot, now=NOW + 40 * SECOND_US) == [("first", Use.PROBE), ("second", Use.NORMAL)]
+    assert Incumbent.objects.get().provider.name == "second"
+
+
+@many_connections
+def test_only_one_of_many_gets_the_probe_until_it_is_released_or_runs_out() -> None:
+    provider = make_provider()
+    _report(provider, Outcome.VENDOR_ERROR, 5)
+    later = NOW + MINUTE_US
+
+    def take(number: int) -> bool:
+        try:
+            return probes.take(provider_id=provider.pk, capability=BARS, holder=f"worker {number}", now=later)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(take, range(8)))
+
+    assert sum(got) == 1
+    holder = f"worker {got.index(True)}"
+    probes.release(provider_id=provider.pk, capability=BARS, holder="somebody else")
+    assert not take(9)
+    probes.release(provider_id=provider.pk, capability=BARS, holder=holder)
+    assert take(9)
+    lapsed = later + round(probes.LEASE.total_seconds() * SECOND_US)
+    assert not probes.take(provider_id=provider.pk, capability=BARS, holder="b", now=lapsed - 1)
+    assert probes.take(provider_id=provider.pk, capability=BARS, holder="b", now=lapsed)
+
+
+def test_probe_is_not_to_be_had_before_the_breakers_time_is_over() -> None:
+    provider = make_provider()
+    _report(provider, Outcome.VENDOR_ERROR, 5)
+
+    assert not probes.take(provider_id=provider.pk, capability=BARS, holder="a", now=NOW + 10 * SECOND_US)
+
+
+def test_three_good_probes_close_the_breaker_and_calls_of_before_say_nothing() -> None:
+    provider = make_provider()
+    _report(provider, Outcome.VENDOR_ERROR, 5)
+    later = NOW + MINUTE_US
+
+    late = _report(provider, Outcome.VENDOR_ERROR, 5, now=NOW + 2 * SECOND_US)
+    assert late.breaker.trips == 1
+    state = _report(provider, Outcome.OK, 3, now=later, is_probe=True)
+
+    assert state.breaker.phase is Phase.CLOSED
+    assert ProviderState.objects.get().phase == "closed"
+
+
+@pytest.mark.parametrize(
+    ("error", "capabilities"), [(AuthFailed("bad key"), {BARS, "quotes_l1"}), (NotEntitled("not in the plan"), {BARS})]
+)
+def test_isolated_provider_is_not_asked_until_a_reload(error: AuthFailed | NotEntitled, capabilities: set[str]) -> None:
+    snapshot = _policy("first", "second")
+    first = Provider.objects.get(name="first")
+    ProviderState.objects.create(provider=first, capability="quotes_l1")
+
+    standings.isolate(provider_id=first.pk, capability=BARS, error=error, now=NOW)
+
+    assert {row.capability for row in ProviderState.objects.exclude(isolated_at=None)} == capabilities
+    choice = look(snapshot, capability=BARS, tier="T0", lane=Lane.LIVE, now=NOW)
+    assert [step.provider for step in choice.decision.steps] == ["second"]
+    assert str(error) in choice.decision.skipped[0].reason
+    policies.reload(author="me", through="command", now=from_us(NOW))
+    assert _choose(snapshot)[0] == ("first", Use.NORMAL)
+
+
+def test_only_a_live_refusal_of_the_plan_isolates() -> None:
+    assert standings.isolates(NotEntitled("x"), lane=Lane.LIVE)
+    assert not standings.isolates(NotEntitled("x"), lane=Lane.HISTORY)
+    assert standings.isolates(AuthFailed("x"), lane=Lane.HISTORY)
+    assert not standings.isolates(VendorFault("x"), lane=Lane.LIVE)
+
+
+def test_breakers_stay_as_they_are_while_three_providers_cannot_be_reached() -> None:
+    names = ["one", "two", "three"]
+    providers = [make_provider(name, adapter="polygon") for name in names]
+    for provider in providers[:2]:
+        _report(provider, Outcome.LOCAL_ERROR, 1)
+
+    _report(providers[2], Outcome.LOCAL_ERROR, 20, now=NOW + SECOND_US)
+    assert ProviderState.objects.get(provider=providers[2]).phase == "closed"
+
+    _report(providers[2], Outcome.LOCAL_ERROR, 20, now=NOW + 30 * SECOND_US)  # the others are silent by now
+    assert ProviderState.objects.get(provider=providers[2]).phase == "open"
+
+
+def _forced(provider: Provider, kind: Phase, minutes: int = 10) -> None:
+    until = from_us(NOW) + timedelta(minutes=minutes)
+    overrides.force(
+        provider_id=provider.pk, capability=BARS, kind=kind, until=until, reason="maintenance", by="ann", now=from_us(NOW)
+    )
+
+
+def test_forced_open_holds_until_its_expiry_and_says_who_and_why() -> None:
+    snapshot = _policy("first", "second")
+    _forced(Provider.objects.get(name="first"), Phase.OPEN)
+
+    choice = look(snapshot, capability=BARS, tier="T0", lane=Lane.LIVE, now=NOW + MINUTE_US)
+    assert [step.provider for step in choice.decision.steps] == ["second"]
+    assert "maintenance" in choice.decision.skipped[0].reason
+    assert _choose(snapshot, now=NOW + 10 * MINUTE_US)[0][0] == "first"
+
+
+def test_forced_closed_is_asked_although_its_breaker_is_open() -> None:
+    snapshot = _policy("first")
+    first = Provider.objects.get(name="first")
+    _report(first, Outcome.VENDOR_ERROR, 5)
+    _forced(first, Phase.CLOSED)
+
+    assert _choose(snapshot, now=NOW + 5 * SECOND_US) == [("first", Use.NORMAL)]
+    overrides.unforce(provider_id=first.pk, capability=BARS)
+    assert _choose(snapshot, now=NOW + 5 * SECOND_US) == [("first", Use.GENTLE)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"reason": " "}, "reason"), ({"until": from_us(NOW)}, "expiry"), ({"kind": Phase.HALF_OPEN}, "half_open")],
+)
+def test_override_without_reason_or_end_is_refused(change: dict[str, object], message: str) -> None:
+    provider = make_provider()
+    values = {"kind": Phase.OPEN, "until": from_us(NOW + MINUTE_US), "reason": "why", **change}
+
+    with pytest.raises(ValueError, match=message):
+        overrides.force(provider_id=provider.pk, capability=BARS, by="ann", now=from_us(NOW), **values)
+    assert not ProviderState.objects.exists()
+
+
+def test_history_waits_where_live_asks_gently_when_all_breakers_are_open() -> None:
+    snapshot = _policy("first")
+    _report(Provider.objects.get(name="first"), Outcome.VENDOR_ERROR, 5)
+    soon = NOW + 5 * SECOND_US
+
+    assert _choose(snapshot, now=soon, lane=Lane.LIVE) == [("first", Use.GENTLE)]
+    choice = look(snapshot, capability=BARS, tier="T0", lane=Lane.HISTORY, now=soon)
+    assert choice.decision.steps == ()
+    assert choice.decision.retry_at is not None
+
+
+def test_looking_changes_nothing() -> None:
+    snapshot = _policy("first", "second")
+
+    look(snapshot, capability=BARS, tier="T0", lane=Lane.LIVE, now=NOW)
+
+    assert not Incumbent.objects.exists()
+    assert not ProviderState.objects.exists()
+
+
+def test_sample_is_taken_once_in_ten_seconds_of_who_is_in_use() -> None:
+    snapshot = _policy("used", "idle")
+    _report(Provider.objects.get(name="used"), Outcome.OK, 3)
+    idle = Provider.objects.get(name="idle")
+    _report(idle, Outcome.OK, 3, now=NOW - 11 * MINUTE_US)
+
+    taken = [sampling.sample(snapshot, now=NOW + seconds * SECOND_US) for seconds in (2, 8, 12)]
+
+    assert taken == [1, 0, 1]
+    samples = HealthSample.objects.order_by("at")
+    assert [sample.provider.name for sample in samples] == ["used", "used"]
+    assert [sample.at.second for sample in samples] == [0, 10]
+    assert samples[0].score == pytest.approx(samples[0].parts["value"], abs=1e-4)
+    assert {"availability_fast", "completeness_slow", "freshness_fast", "quota"} <= set(samples[0].parts)
+
+
+def test_old_samples_go() -> None:
+    provider = make_provider()
+    for days in (1, 29, 31):
+        HealthSample.objects.create(
+            provider=provider, capability=BARS, at=from_us(NOW) - timedelta(days=days), score=0.5, phase="closed"
+        )
+
+    assert sampling.delete_old_samples(now=from_us(NOW)) == 1
+    assert HealthSample.objects.count() == 2
