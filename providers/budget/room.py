@@ -23,12 +23,13 @@ def room(budget: Budget, allowance: Allowance, *, lane: Lane, now: Micros) -> Ro
     """What a lane could take at `now`, and what stands in its way."""
     budget = settled(budget, now=now)
     narrowest = tightest(budget, allowance, lane=lane, least=1)
+    block = block_of(budget, allowance, lane=lane, now=now)
     is_empty = narrowest.count < 1
     return Room(
         count=max(0, narrowest.count),
         retry_at=narrowest.retry_at if is_empty else None,
-        reason=narrowest.reason if is_empty else "",
-        blocked_until=narrowest.retry_at if is_empty and narrowest.lasts else None,
+        reason=(block or narrowest).reason if is_empty else "",
+        blocked_until=None if block is None else block.retry_at,
         quota_share=quota_share(budget, allowance, now=now),
     )
 
@@ -41,10 +42,10 @@ def quota_share(budget: Budget, allowance: Allowance, *, now: Micros) -> float:
     return max(0.0, 1.0 - (budget.day_live + budget.day_history) / allowance.per_day)
 
 
-def block_of(budget: Budget, allowance: Allowance, *, now: Micros) -> Bound | None:
-    """What keeps every lane from asking for longer than the window would, None when nothing does."""
-    narrowest = tightest(settled(budget, now=now), allowance, lane=Lane.LIVE, least=1)
-    return narrowest if narrowest.count < 1 and narrowest.lasts else None
+def block_of(budget: Budget, allowance: Allowance, *, lane: Lane, now: Micros) -> Bound | None:
+    """What keeps a lane from asking for longer than the window of a minute would, None when nothing does."""
+    bounds = _bounds(settled(budget, now=now), allowance, lane, 1)
+    return _longest([bound for bound in bounds if bound.lasts and bound.count < 1])
 
 
 def most_at_once(allowance: Allowance, *, lane: Lane) -> int:
@@ -56,10 +57,12 @@ def most_at_once(allowance: Allowance, *, lane: Lane) -> int:
 def tightest(budget: Budget, allowance: Allowance, *, lane: Lane, least: int) -> Bound:
     """The rule that leaves fewest; of those that leave less than `least` the one that does so for longest. Wants a settled budget."""
     bounds = list(_bounds(budget, allowance, lane, least))
-    too_tight = [bound for bound in bounds if bound.count < least]
-    if too_tight:
-        return max(too_tight, key=lambda bound: (bound.retry_at is None, bound.retry_at or 0))
-    return min(bounds, key=lambda bound: bound.count)
+    too_tight = _longest([bound for bound in bounds if bound.count < least])
+    return too_tight or min(bounds, key=lambda bound: bound.count)
+
+
+def _longest(bounds: list[Bound]) -> Bound | None:
+    return max(bounds, key=lambda bound: (bound.retry_at is None, bound.retry_at or 0), default=None)
 
 
 def _bounds(budget: Budget, allowance: Allowance, lane: Lane, least: int) -> Iterator[Bound]:
@@ -79,7 +82,7 @@ def _window(budget: Budget, allowance: Allowance, lane: Lane, least: int) -> Bou
     live, history = sum(s.live for s in budget.spent), sum(s.history for s in budget.spent)
     count = limit - live - history - _kept(lane, reserve, live)
     used = f"{live + history} of {limit} a minute are used"
-    reason = used if lane is Lane.LIVE else f"{used}, {reserve} are kept for live work"
+    reason = used + _kept_text(lane, reserve)
     retry_at, free = None, count
     for s in budget.spent:
         live, history = live - s.live, history - s.history
@@ -100,8 +103,8 @@ def _probation(budget: Budget, least: int) -> Bound:
 def _day(budget: Budget, allowance: Allowance, per_day: int, lane: Lane) -> Bound:
     used, reserve = budget.day_live + budget.day_history, _reserve(allowance, per_day)
     kept = _kept(lane, reserve, budget.day_live)
-    also = f", {reserve} are kept for live work" if lane is Lane.HISTORY else ""
-    return Bound(per_day - used - kept, next_day_at(budget.day), f"{used} of {per_day} a day are used{also}", lasts=True)
+    reason = f"{used} of {per_day} a day are used" + _kept_text(lane, reserve)
+    return Bound(per_day - used - kept, next_day_at(budget.day), reason, lasts=True)
 
 
 def _vendor(budget: Budget, allowance: Allowance, lane: Lane, left: int, reset_at: Micros) -> Bound:
@@ -117,6 +120,10 @@ def _reserve(allowance: Allowance, limit: int) -> int:
 def _kept(lane: Lane, reserve: int, live: int) -> int:
     """What of the reserve is still to be kept: live work uses its reserve up before anything else."""
     return max(0, reserve - live) if lane is Lane.HISTORY else 0
+
+
+def _kept_text(lane: Lane, reserve: int) -> str:
+    return f", {reserve} are kept for live work" if lane is Lane.HISTORY and reserve else ""
 
 
 def clock_text(moment: Micros) -> str:

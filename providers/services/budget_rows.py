@@ -66,7 +66,7 @@ def _locked_memory(provider_id: int) -> dict[str, object]:
 
 
 def _save(provider_id: int, budget: Budget, allowance: Allowance) -> None:
-    block = block_of(budget, allowance, now=budget.last)
+    block = block_of(budget, allowance, lane=Lane.LIVE, now=budget.last)
     ProviderBudget.objects.filter(pk=provider_id).update(
         memory=to_json(budget),
         blocked_until=None if block is None or block.retry_at is None else from_us(block.retry_at),
