@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from collector.models import Instrument, Series
 from marketdata_site.observability import clock
 from providers.models import Provider, RoutingPolicy
+from providers.services import policies
 from tests.integration.rest.rows import at, make_provider
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +209,23 @@ class TestDemo:
         series = Series.objects.get(instrument__symbol="AAPL")
         assert (series.is_active, series.tier_id, Series.objects.count()) == (False, "T2", rows)
         assert all(policy.providers == ["alpaca"] for policy in RoutingPolicy.objects.all())
+
+    def test_first_load_is_the_version_that_runs_and_the_next_one_follows_the_simulator(self, demo):
+        demo("http://127.0.0.1:8001")
+        assert policies.current().order("bars_1m", "T0") == ("polygon", "alpaca")
+        demo("http://127.0.0.1:9001")
+        assert {one.base_url for one in policies.current().providers.values()} == {"http://127.0.0.1:9001"}
+        number = policies.current().number
+        demo("http://127.0.0.1:9001")
+        assert (policies.current().number, policies.draft_differs()) == (number, False)
+
+    def test_edits_that_wait_for_a_reload_go_on_waiting_when_the_simulator_moves(self, demo):
+        demo("http://127.0.0.1:8001")
+        RoutingPolicy.objects.update(providers=["alpaca"])
+        demo("http://127.0.0.1:9001")
+        assert {one.base_url for one in policies.current().providers.values()} == {"http://127.0.0.1:9001"}
+        assert policies.current().order("bars_1m", "T0") == ("polygon", "alpaca")
+        assert [change.after for change in policies.changes()] == [["alpaca"], ["alpaca"]]
 
     @pytest.mark.parametrize(
         "address", ["", "https://api.polygon.io", "http://127.0.0.1.example.com:80", "https://127.0.0.1:8001"]

@@ -192,6 +192,11 @@ class TestDiff:
             "provider polygon: rate_per_minute: 300 → 5   [provider row polygon]",
         ]
 
+    def test_true_in_place_of_one_is_a_change(self):
+        old, new = (draft(providers=[replace(POLYGON, options={"a": value}), ALPACA]).snapshot for value in (1, True))
+        assert [change.what for change in diff(old, new)] == ["provider polygon: options"]
+        assert checksum(old) != checksum(new)
+
     def test_value_that_only_comes_from_elsewhere_is_no_change(self):
         same = draft(POLICY_BARS_1M="polygon,alpaca").snapshot
         assert diff(draft().snapshot, same) == []
