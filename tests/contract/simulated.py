@@ -1,7 +1,8 @@
 """Asking a simulator in tests: bare HTTP, the vendors' own clients, and our adapters, each giving the same kind of row."""
 
+import asyncio
 import http.client
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isnan
@@ -12,6 +13,8 @@ import msgspec
 import numpy as np
 
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, windows
+from providers.client_adapter import ClientAdapter
+from providers.market.quotes import QuoteQuery
 from providers.market.types import AssetClass, BarBatch, BarQuery, Interval, to_us
 from providers.registry import get_adapter
 from providers.simulator.rows import Rows
@@ -104,6 +107,8 @@ def adapter_pages(url: str, vendor: str, query: BarQuery) -> list[BarPage]:
     """All pages of all windows that our adapter reads."""
     adapter, at = get_adapter(vendor), account(vendor, url)
     pages = []
+    if isinstance(adapter, ClientAdapter):
+        return [client_page(adapter, at, window) for window in windows(adapter, query)]
     for window in windows(adapter, query):
         request: HttpRequest | None = adapter.bars_request(window, at)
         while request is not None:
@@ -111,6 +116,16 @@ def adapter_pages(url: str, vendor: str, query: BarQuery) -> list[BarPage]:
             pages.append(page)
             request = page.next
     return pages
+
+
+def client_page(adapter: ClientAdapter, at: Account, query: BarQuery | QuoteQuery) -> Any:
+    """What our adapter reads through its client library."""
+
+    async def sending(request: HttpRequest, read: Callable[[HttpResponse], Any]) -> Any:
+        return read(send(request))
+
+    client = adapter.open_client(at)
+    return asyncio.run((client.quotes if isinstance(query, QuoteQuery) else client.bars)(query, send=sending))
 
 
 def send(request: HttpRequest) -> HttpResponse:
