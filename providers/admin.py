@@ -17,7 +17,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from providers.admin_tools import KeptByHistory
 from providers.models import Provider, RoutingPolicy
+from providers.overrides import read_file
 from providers.registry import adapter_names, get_adapter
+from providers.selectors.routes import env_file
+from providers.services import policies
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
 
@@ -99,22 +102,38 @@ class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold 
 
     @admin.display(description="Credentials")
     def credentials_set(self, provider: Provider) -> SafeString:
-        """Whether this process sees the variables; never a value."""
+        """Whether this process or the env file holds the variables; never a value."""
         if not provider.credentials:
             return format_html('<span class="md-faint">{}</span>', "none needed")
-        unset = [variable for variable in provider.credentials.values() if not os.environ.get(variable)]
+        there = read_file(env_file()).variables | {name: text for name, text in os.environ.items() if text}
+        unset = [variable for variable in provider.credentials.values() if not there.get(variable)]
         if unset:
             return format_html('<span class="md-tag md-bad">not set: {}</span>', ", ".join(unset))
         return format_html('<span class="md-tag md-good">{}</span>', "set")
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
+        """An account that is asked until the next reload is protected: its bars would refer to a row that is no more."""
+        deleted, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
+        active = policies.current()
+        named = {name for policy in active.policies for name in policy.providers}
+        asked = {entry.id for entry in active.providers.values() if entry.is_enabled or entry.name in named}
+        kept = [
+            format_html(
+                "{}: the active policy version may ask it; switch it off, take it out of policies and reload first", obj
+            )
+            for obj in objs
+            if obj.pk in asked
+        ]
+        return deleted, counts, perms_needed, [*protected, *kept]
+
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: models.QuerySet[Provider]) -> None:
-        """Let policies ask them again."""
+        """Let policies ask them again, from the next reload on."""
         self._switch(request, queryset, to=True)
 
     @admin.action(description="Disable: never asked, whatever a policy says", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: models.QuerySet[Provider]) -> None:
-        """Stop asking them."""
+        """Stop asking them, from the next reload on."""
         self._switch(request, queryset, to=False)
 
     def _switch(self, request: HttpRequest, queryset: models.QuerySet[Provider], *, to: bool) -> None:
@@ -122,7 +141,10 @@ class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold 
             provider.is_enabled = to
             provider.save(update_fields=["is_enabled"])
             self.log_change(request, provider, json.dumps([{"changed": {"fields": ["is_enabled"]}}]))
-        self.message_user(request, f"{len(queryset)} {'enabled' if to else 'disabled'}.")
+        done = "enabled" if to else "disabled"
+        self.message_user(
+            request, f"{len(queryset)} {done} in the draft; nothing changes before the configuration is reloaded."
+        )
 
 
 @admin.register(RoutingPolicy)

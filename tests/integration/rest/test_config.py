@@ -6,8 +6,9 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.urls import reverse
 
-from providers.models import PolicyVersion, ProcessVersion, ReloadAttempt, RoutingPolicy
+from providers.models import PolicyVersion, ProcessVersion, Provider, ReloadAttempt, RoutingPolicy
 from providers.services import policies
 from tests.integration.providers.policy_rows import make_rows, order
 
@@ -227,3 +228,29 @@ class TestCommand:
             "BREAKER_DEMOTE_THRESHOLD must be below BREAKER_PROMOTE_THRESHOLD, got 1.0 and 0.85",
         ]
         assert refused.value.returncode == 1
+
+
+class TestAdmin:
+    """What the draft's pages owe to the version that runs."""
+
+    def test_provider_that_runs_can_not_be_deleted_before_it_is_out_of_the_active_version(self, admin_client, policy):
+        reload(admin_client)
+        page = reverse("admin:providers_provider_delete", args=[Provider.objects.get(name="polygon").pk])
+        policy.providers = ["alpaca"]
+        policy.save()
+        Provider.objects.filter(name="polygon").update(is_enabled=False)
+        assert "the active policy version may ask it" in admin_client.get(page).content.decode()
+        admin_client.post(page, {"post": "yes"})
+        assert Provider.objects.filter(name="polygon").exists()
+        reload(admin_client)
+        admin_client.post(page, {"post": "yes"})
+        assert not Provider.objects.filter(name="polygon").exists()
+
+    def test_credentials_of_the_env_file_count_as_set(self, admin_client, settings, tmp_path, monkeypatch):
+        monkeypatch.delenv("POLYGON_API_KEY", raising=False)
+        settings.ENV_FILE = tmp_path / ".env"
+        settings.ENV_FILE.write_text("POLYGON_API_KEY=secret-of-the-file\n")
+        page = admin_client.get(reverse("admin:providers_provider_changelist")).content.decode()
+        assert "not set: POLYGON_API_KEY" not in page
+        assert "not set: ALPACA_API_KEY_ID" in page
+        assert "secret-of-the-file" not in page
