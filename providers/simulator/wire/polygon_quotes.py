@@ -10,7 +10,7 @@ from providers.simulator.quotes import NamedQuote, Quote
 from providers.simulator.wire.base import Answer, Feed, encode
 from providers.simulator.wire.quoting import nanoseconds, us_size, whole
 
-_STOCK = re.compile(r"/v2/last/nbbo/(?P<ticker>[^/]+)")
+_STOCK = re.compile(r"/v2/last/nbbo/(?P<ticker>.+)")
 _PAIR = re.compile(r"/v1/last_quote/currencies/(?P<base>[^/]+)/(?P<quote>[^/]+)")
 
 
