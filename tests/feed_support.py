@@ -49,6 +49,8 @@ def bar(symbol: str = "AAPL", number: int = 0, *, interval: str = "1m", rev: int
 
 def key_of(message: Json) -> tuple[str, ...]:
     """What docs/feed.md tells clients to drop repeats by."""
+    if message["type"] == "quote":
+        return tuple(str(message[name]) for name in ("symbol", "mic", "at", "provider", "rev"))
     return tuple(str(message[name]) for name in ("symbol", "mic", "interval", "hours", "adjustment", "start", "rev"))
 
 

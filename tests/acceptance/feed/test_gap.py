@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -93,7 +94,7 @@ class Client:
         while True:
             with urlopen(f"http://{self.web.address}{url}&limit=2{after}", timeout=PATIENCE_SECONDS) as answer:
                 page = json.load(answer)
-            yield page["bars"]
+            yield page[urlsplit(url).path.strip("/")]
             if page["next"] is None:
                 return
             after = f"&after={page['next']}"

@@ -28,22 +28,14 @@ def rounds(count):
     return [[start for edge in edges for start in minutes(edge - (n + 1) * MINUTE_US, 2 * n + 2)] for n in range(count)]
 
 
-def race(writers, count):
-    """Run `writers` processes of `count` rounds against each other; the newest close of each round by its asked_at."""
-    close = {ASKED + i: 10 + i / 1000 for i in range(writers * count)}
-    command = [sys.executable, "-m", "tests.integration.collector.writers", connection.settings_dict["NAME"]]
+def race(module, writers, rounds, **rest):
+    """Run `writers` processes of a module against each other, each with its plan."""
+    command = [sys.executable, "-m", module, connection.settings_dict["NAME"]]
     started = []
     for writer in range(writers):
         process = subprocess.Popen(command, cwd=PROJECT, text=True, stdin=-1, stdout=-1, stderr=-1)
         started.append(process)
-        plan = {
-            "writers": writers,
-            "writer": writer,
-            "seed": writer,
-            "rounds": rounds(count),
-            "asked_at": ASKED,
-            "close": close,
-        }
+        plan = {"writers": writers, "writer": writer, "seed": writer, "rounds": rounds, **rest}
         process.stdin.write(json.dumps(plan) + "\n")
         process.stdin.flush()
     for process in started:
@@ -54,15 +46,15 @@ def race(writers, count):
     for process in started:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
-    return close
 
 
 @pytest.mark.parametrize(("writers", "count"), [(2, 12), (4, 8)])
 def test_workers_that_write_the_same_bars_at_once_lose_nothing_and_say_everything_once(writers, count):
     make_provider("polygon")
     series = [make_series(symbol, mic="XXXX", calendar="24/7") for symbol in SYMBOLS]
-    close = race(writers, count)
+    close = {ASKED + i: 10 + i / 1000 for i in range(writers * count)}
     written = rounds(count)
+    race("tests.integration.collector.writers", writers, written, asked_at=ASKED, close=close)
     for one in series:
         bars = held(one)
         assert sorted(bars) == sorted(written[-1])
