@@ -1,13 +1,15 @@
 """What holds for each registered adapter, whatever its vendor: the contract of `providers.adapter`."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from datetime import timedelta
+from itertools import product
 
 import pytest
 
-from providers.adapter import Account, Adapter, HttpResponse, check_supported
+from providers.adapter import Account, Adapter, HttpResponse, Limits, check_supported, windows
 from providers.errors import AuthFailed, MalformedAnswer, ProviderError, RetryableError, UnsupportedRequest
-from providers.market.types import DAY_US, Adjustment, AssetClass, BarQuery, Interval
+from providers.market.types import DAY_US, MINUTE_US, Adjustment, AssetClass, BarQuery, Interval
 from providers.registry import adapter_names, get_adapter
 from tests.contract.asking import SECRET, WIDE_START, account_of, first_request, query_of, read_bars
 
@@ -32,8 +34,46 @@ def test_adapter_refuses_what_it_does_not_offer(adapter: Adapter) -> None:
     refused += [a_query(adapter, adjustment=adjustment) for adjustment in set(Adjustment) - limits.adjustments]
     refused += [a_query(adapter, symbols=("A",) * (limits.max_symbols_per_call + 1)), a_query(adapter, symbols=())]
     for query in refused:
-        with pytest.raises(UnsupportedRequest):
+        with pytest.raises(UnsupportedRequest, match=adapter.name):
             check_supported(adapter, query)
+
+
+def offers(adapter: Adapter) -> list[tuple[Interval, Limits]]:
+    """What holds for each pair of an interval and an asset class that is not refused."""
+    found = []
+    for interval, asset_class in product(sorted(adapter.limits.intervals), sorted(adapter.limits.asset_classes)):
+        with suppress(UnsupportedRequest):
+            found.append((interval, adapter.limits.of(a_query(adapter, interval=interval, asset_class=asset_class))))
+    return found
+
+
+def test_limits_agree_with_themselves(adapter: Adapter) -> None:
+    limits = adapter.limits
+    assert limits.max_symbols_per_call >= 1
+    assert limits.max_slots_per_call >= 1
+    assert offers(adapter)
+    for interval, narrowed in offers(adapter):
+        step = timedelta(microseconds=interval.us)
+        assert set() < narrowed.adjustments <= limits.adjustments
+        assert set() < narrowed.feed_scopes <= limits.feed_scopes
+        assert narrowed.span_per_call is None or narrowed.span_per_call > step
+        assert narrowed.history is None or narrowed.history > step
+
+
+def test_windows_of_a_long_query_are_the_query_without_a_gap(adapter: Adapter) -> None:
+    query = a_query(adapter, start=WIDE_START + 7 * MINUTE_US, end=WIDE_START + 100 * DAY_US + 3 * MINUTE_US)
+    cut = list(windows(adapter, query))
+    assert [cut[0].start, *(window.end for window in cut)] == [*(window.start for window in cut), query.end]
+    assert all(window.start < window.end for window in cut)
+
+
+def test_same_question_is_the_same_request(adapter: Adapter) -> None:
+    account = account_of(adapter)
+    for interval in sorted(adapter.limits.intervals):
+        query = a_query(adapter, interval=interval)
+        first = first_request(adapter, query, account)
+        assert first_request(adapter, query, account) == first
+        assert first_request(type(adapter)(), query, account) == first
 
 
 def test_adapter_asks_its_own_host_with_secrets_in_headers_only(adapter: Adapter) -> None:
