@@ -62,6 +62,7 @@ def jobs(target: Target, windows: Iterable[Window], *, bracket_within: Span | No
             symbols=[series.instrument.symbol],
             mic=series.instrument.mic,
             interval=target.recorded.interval,
+            adjustment=series.adjustment,
             hours=target.recorded.hours,
             start=from_us(start),
             end=from_us(end),

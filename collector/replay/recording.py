@@ -11,9 +11,11 @@ import numpy as np
 from providers.market.calendar import Calendar, get_calendar
 from providers.market.dataset import DatasetError, DatasetSeries, load_manifest, read_series
 from providers.market.days import Days
-from providers.market.types import BarBatch, Hours, Interval, Micros, MicrosArray
+from providers.market.types import DAY_US, BarBatch, Hours, Interval, Micros, MicrosArray
 
 _EPOCH_DAY = date(1970, 1, 1)
+_LONG_SILENCE_US = 5 * DAY_US
+"""Longer than any weekend: nothing was recorded then."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +44,8 @@ class Recorded:
     def windows(self, *, slots_a_window: int, longest: Micros | None = None) -> "list[Window]":
         """Spans that together hold every session of the files, and every row, also the ones off session.
 
-        Of whole sessions, but where a single one is longer than `longest`.
+        With `longest` they are no longer than that and hold no long silence, nor what lies before the first row: a vendor that
+        answers for so short a time can't prove either.
         """
         return [w for first, last in self.sessions for w in self._file_windows(first, last, slots_a_window, longest)]
 
@@ -50,10 +53,21 @@ class Recorded:
         slots, days = self.calendar.session_slots(self.interval, first, last)
         if not len(slots):
             return []
-        cuts = self._cuts(slots, days, slots_a_window, longest)
+        rows = self._rows(first, last)
+        if longest is None:
+            return self._edged(rows, slots, self._cuts(slots, days, slots_a_window, longest))
+        windows = []
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) > _LONG_SILENCE_US) + 1):
+            kept = (slots >= run[0]) & (slots <= run[-1])
+            if kept.any():
+                cuts = self._cuts(slots[kept], days[kept], slots_a_window, longest)
+                windows += self._edged(run, slots[kept], cuts)
+        return windows
+
+    def _edged(self, rows: MicrosArray, slots: MicrosArray, cuts: list[int]) -> "list[Window]":
+        """Windows between the cuts, the outer ones wide enough for every row."""
         edges = [*(int(slots[cut]) for cut in cuts), int(slots[-1]) + self.interval.us]
-        low, high = self._reach(first, last)
-        edges[0], edges[-1] = min(edges[0], low), max(edges[-1], high)
+        edges[0], edges[-1] = min(edges[0], int(rows[0])), max(edges[-1], int(rows[-1]) + self.interval.us)
         return [Window(start=a, end=b, slots=slots[(slots >= a) & (slots < b)]) for a, b in itertools.pairwise(edges)]
 
     def _cuts(self, slots: MicrosArray, days: Days, slots_a_window: int, longest: Micros | None) -> list[int]:
@@ -79,11 +93,10 @@ class Recorded:
             return cut + slots_a_window
         return min(cut + slots_a_window, int(np.searchsorted(slots, slots[cut] + longest, side="right")) - 1)
 
-    def _reach(self, first: date, last: date) -> tuple[Micros, Micros]:
-        """Outer span of the file's own rows."""
+    def _rows(self, first: date, last: date) -> MicrosArray:
+        """The starts of the file's own rows."""
         days = self.calendar.session_days(self.bars.start, self.interval)
-        rows = self.bars.start[(days >= (first - _EPOCH_DAY).days) & (days <= (last - _EPOCH_DAY).days)]
-        return int(rows[0]), int(rows[-1]) + self.interval.us
+        return self.bars.start[(days >= (first - _EPOCH_DAY).days) & (days <= (last - _EPOCH_DAY).days)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
