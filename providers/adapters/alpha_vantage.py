@@ -326,8 +326,8 @@ def _is_label_end(batch: BarBatch, query: BarQuery, account: Account, *, zone: t
     """Whether the stamps are the ends of their bars.
 
     In New York trading begins and ends at times that an early close never moves towards the night: a stamp within the first cell
-    of the day can only be a start, one at the close or later only an end (unless the answer has such a start too: then it is
-    a late print).
+    of the day can only be a start, one at the close only an end (unless the answer has such a start too: then it is a late
+    print). One later than the close belongs to a stock of another continent, whose days show nothing here.
     """
     if query.asset_class is AssetClass.EQUITY and str(zone) in _EASTERN and len(batch):
         opens, closes = (
@@ -338,7 +338,7 @@ def _is_label_end(batch: BarBatch, query: BarQuery, account: Account, *, zone: t
         first_cell = opens // width * width
         if ((minutes >= first_cell) & (minutes < first_cell + width)).any():
             return False
-        if (minutes >= closes).any():
+        if (minutes == closes).any() and not (minutes > closes).any():
             return True
     return option(account, "bar_label", known=_OPTIONS) == "end"
 
