@@ -29,8 +29,8 @@ PROCESSES = 4
 class Service:
     """Workers as `up` starts them, and the web process that is scraped."""
 
-    def __init__(self, *, folder: Path, web: str) -> None:
-        self.folder, self.web = folder, web
+    def __init__(self, *, folder: Path) -> None:
+        self.folder, self.web = folder, ""
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str) -> None:
@@ -74,13 +74,15 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path, broker: None) -> Iterator[Service]:
-    with running(PROMETHEUS_MULTIPROC_DIR=str(tmp_path)) as web:
-        started = Service(folder=tmp_path, web=web)
-        try:
+    started = Service(folder=tmp_path)
+    try:
+        for name in QUEUES:
+            started.start(name)
+        with running(PROMETHEUS_MULTIPROC_DIR=str(tmp_path)) as started.web:
             yield started
-        finally:
-            for name in list(started.workers):
-                started.kill(name)
+    finally:
+        for name in list(started.workers):
+            started.kill(name)
 
 
 @pytest.fixture
@@ -106,8 +108,6 @@ def _expected(provider: str, jobs: int, *, code: str = "", errors: int = 0) -> d
 
 
 def test_metrics_add_up_and_never_go_back_when_workers_are_recycled_killed_and_started_again(service: Service) -> None:
-    service.start("live")
-    service.start("backfill")
     service.count("live", 12, provider="polygon")
     service.count("backfill", 8, provider="polygon", code="throttled")
     service.count("live", 5, provider="alpaca")

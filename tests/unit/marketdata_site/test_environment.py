@@ -62,3 +62,12 @@ def test_database_counts_as_ours_only_when_nobody_named_one(
     monkeypatch.setattr(os, "environ", {"MARKETDATA_HOME": str(tmp_path), **({"DATABASE_URL": named} if named else {})})
     environment.prepare()
     assert ("DATABASE_URL" in environment.filled_in) is (named is None)
+
+
+@pytest.mark.parametrize(("named", "folder"), [("", "home/metrics"), ("/run/counts", "/run/counts")])
+def test_processes_count_in_the_home_unless_another_folder_is_named(
+    monkeypatch: pytest.MonkeyPatch, named: str, folder: str
+) -> None:
+    monkeypatch.setattr(os, "environ", {"PROMETHEUS_MULTIPROC_DIR": named})
+    environment.name_metrics_folder(Path("home"))
+    assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == folder
