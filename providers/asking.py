@@ -21,7 +21,7 @@ from providers.http import VendorHttp
 from providers.market.quotes import QuoteBatch, QuoteQuery
 from providers.market.types import BarBatch, BarQuery, Micros
 from providers.metrics import one_call
-from providers.paging import Batch, Page, Pages, Query, bar_pages, quote_pages
+from providers.paging import Batch, Page, Pages, Query, bar_pages, open_client, quote_pages
 from providers.quote_adapter import QuoteAdapter, check_quotes_supported
 from providers.refusals import vendor_time_us
 from providers.tolls import Toll, rate_news
@@ -170,6 +170,7 @@ async def fetch_bars(
     Raises: ProviderError; UnknownSymbol when no symbol is left or the vendor did not say which one.
     """
     check_supported(adapter, query, account=account, now=now_us())
+    await open_client(adapter, account, http)
     question = _Question(
         endpoint="bars",
         price=adapter.limits,
@@ -193,6 +194,7 @@ async def fetch_quotes(
 ) -> QuoteAnswer:
     """The newest quotes, complete or not at all; otherwise as `fetch_bars`. Raises: ProviderError."""
     check_quotes_supported(adapter, query, account=account)
+    await open_client(adapter, account, http)
     question = _Question(
         endpoint="quotes",
         price=adapter.quote_limits,

@@ -35,6 +35,13 @@ Pages: TypeAlias = Callable[[Query, Send], Awaitable[list[Page[Batch]]]]
 """All pages of one window."""
 
 
+async def open_client(adapter: Adapter | QuoteAdapter, account: Account, http: VendorHttp) -> None:
+    """Open the client of an adapter that has any: importing its library takes seconds that are not the vendor's."""
+    if isinstance(adapter, ClientAdapter):
+        async with http.clients.lend(adapter, account):
+            pass
+
+
 def bar_pages(adapter: Adapter, account: Account, http: VendorHttp) -> Pages[BarQuery, BarBatch]:
     """How this adapter is asked for bars."""
     if isinstance(adapter, HttpAdapter):

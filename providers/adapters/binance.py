@@ -86,16 +86,15 @@ class Binance:
         """Page after page. Raises: ProviderError."""
         pages: list[BarBatch] = []
         start, end = clamped(query.start), clamped(query.end)
-        is_stuck = False
-        while start < end and not is_stuck:
+        while True:
             rows = await self._klines(query, start, end, ask)
             page = batch_of_positions(symbol=query.symbols[0], rows=rows, places=_PLACES, stamp_us=_MS_US)
             pages.append(within(page, query=query))
             following = int(page.start.max()) + query.interval.us if len(page) else start
-            if following <= start:
-                is_stuck = bool(rows)
+            if following >= end or following <= start:
                 break
             start = following
+        is_stuck = following <= start < end and len(rows) > 0  # rows that lead nowhere: what is behind them is not known
         return BarPage(batch=BarBatch.concat(pages), is_delayed=is_stuck)
 
     async def _klines(self, query: BarQuery, start: int, end: int, ask: Ask) -> list[object]:

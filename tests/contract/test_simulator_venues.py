@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from marketdata_site.observability.clock import now_us
+from providers.adapter import RateNews
 from providers.asking import fetch_bars, fetch_quotes
 from providers.errors import (
     AuthFailed,
     MalformedAnswer,
     NotEntitled,
+    OverBudget,
     ProviderError,
     Throttled,
     UnknownSymbol,
@@ -134,7 +136,9 @@ def test_our_adapters_read_old_rows_over_many_calls(simulator: SimulatorControl,
     assert len(simulator.calls(vendor=name)) == -(-2880 // {"binance": 1_000, "coinbase": 300}[name])
 
 
-def asked(name: str, simulator: SimulatorControl, symbol: str, *, deadline_s: float = 20, slots: int = 5) -> Any:
+def asked(
+    name: str, simulator: SimulatorControl, symbol: str, *, deadline_s: float = 20, slots: int = 5, toll: Any = None
+) -> Any:
     async def run() -> Any:
         http = VendorHttp()
         adapter, account = (
@@ -144,7 +148,7 @@ def asked(name: str, simulator: SimulatorControl, symbol: str, *, deadline_s: fl
         start, end = recent(Interval.M1, slots)
         query = BarQuery((symbol,), Interval.M1, start, end, CRYPTO)
         try:
-            return await fetch_bars(adapter, account, query, http=http, deadline_s=deadline_s)
+            return await fetch_bars(adapter, account, query, http=http, deadline_s=deadline_s, toll=toll)
         finally:
             await http.close()
 
@@ -217,6 +221,47 @@ def test_krakens_running_candle_is_sent_and_left_out(simulator: SimulatorControl
     rows = adapter_rows(simulator.url, "kraken", ("XBTUSD",), first, first + 3 * hour, interval=Interval.H1, asset_class=CRYPTO)
     assert [row[0] for row in rows["XBTUSD"]][:2] == [first, first + hour]
     assert max(row[0] for row in rows["XBTUSD"]) + hour <= now_us()
+
+
+class Counting:
+    """A toll that lets so many requests through."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self.most, self.admitted, self.settled = most, 0, []
+
+    async def admit(self, cost: int) -> None:
+        if self.admitted + cost > self.most:
+            raise OverBudget("no tokens are left", retry_after=1.0)
+        self.admitted += cost
+
+    async def settle(self, *, news: RateNews | None, error: ProviderError | None) -> None:
+        self.settled.append(error)
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_each_request_of_the_client_library_is_paid_for(simulator: SimulatorControl, name: str) -> None:
+    simulator.forget_calls()
+    toll = Counting()
+    answer = asked(name, simulator, SYMBOLS[name], slots=700, toll=toll)
+    assert len(answer.batch) == 700
+    assert toll.admitted == answer.calls == len(simulator.calls(vendor=name)) == (3 if name == "coinbase" else 1)
+    assert toll.settled == [None] * answer.calls
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_refusal_is_told_to_the_budget_with_its_meaning(simulator: SimulatorControl, name: str) -> None:
+    simulator.set_fault("throttle", vendor=name)
+    toll = Counting()
+    with pytest.raises(Throttled):
+        asked(name, simulator, SYMBOLS[name], toll=toll)
+    assert [type(error) for error in toll.settled] == [Throttled]
+
+
+def test_answer_without_tokens_for_all_its_requests_is_none(simulator: SimulatorControl) -> None:
+    simulator.forget_calls()
+    with pytest.raises(OverBudget):
+        asked("coinbase", simulator, "BTC-USD", slots=700, toll=Counting(most=2))
+    assert len(simulator.calls(vendor="coinbase")) == 2
 
 
 @pytest.mark.parametrize("name", VENUES)
