@@ -1,5 +1,5 @@
 """What is counted about vendors. Labels are names of provider rows, capabilities, `bars` or `quotes`, and codes of `ProviderError`:
-few values, none of them from outside.
+few values, none of them from outside. Our own refusals to ask are no calls and no errors of a vendor.
 """
 
 import time
@@ -13,7 +13,7 @@ SELECTED = Counter(
     "provider_selected_total", "Times that a provider was chosen to be asked, by capability.", ["capability", "provider"]
 )
 ERRORS = Counter(
-    "provider_errors_total", "Calls and questions that failed, by the error's code.", ["provider", "endpoint", "code"]
+    "provider_errors_total", "Requests that were sent and failed, by the error's code.", ["provider", "endpoint", "code"]
 )
 LATENCY_MS = Histogram(
     "provider_latency_ms",
@@ -32,12 +32,7 @@ def called(*, provider: str, endpoint: str, elapsed_ms: float, code: str | None)
     """Count one request that was sent; `code` is its error's, None when it was answered."""
     LATENCY_MS.labels(provider, endpoint).observe(elapsed_ms)
     if code is not None:
-        failed(provider=provider, endpoint=endpoint, code=code)
-
-
-def failed(*, provider: str, endpoint: str, code: str) -> None:
-    """Count an error of a provider that no single request stands for, such as one refused before it was sent."""
-    ERRORS.labels(provider, endpoint, code).inc()
+        ERRORS.labels(provider, endpoint, code).inc()
 
 
 @contextmanager
