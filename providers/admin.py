@@ -105,7 +105,7 @@ class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold 
         """Whether this process or the env file holds the variables; never a value."""
         if not provider.credentials:
             return format_html('<span class="md-faint">{}</span>', "none needed")
-        there = read_file(env_file()).variables | {name: text for name, text in os.environ.items() if text}
+        there = {**read_file(env_file()).variables, **{name: text for name, text in os.environ.items() if text}}
         unset = [variable for variable in provider.credentials.values() if not there.get(variable)]
         if unset:
             return format_html('<span class="md-tag md-bad">not set: {}</span>', ", ".join(unset))
