@@ -10,7 +10,7 @@ from collector.models import Bar, DailyBar, Series
 from collector.replay.recording import Recorded, Window
 from collector.schemas import BarsFetchJob, Priority
 from collector.selectors.evidence import covered
-from providers.market.types import Interval, Micros, from_us, to_us
+from providers.market.types import Adjustment, Interval, Micros, from_us, to_us
 
 Span = tuple[Micros, Micros]
 SLOTS_A_JOB = 10_000
@@ -62,7 +62,7 @@ def jobs(target: Target, windows: Iterable[Window], *, bracket_within: Span | No
             symbols=[series.instrument.symbol],
             mic=series.instrument.mic,
             interval=target.recorded.interval,
-            adjustment=series.adjustment,
+            adjustment=Adjustment(series.adjustment),
             hours=target.recorded.hours,
             start=from_us(start),
             end=from_us(end),

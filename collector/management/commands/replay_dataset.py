@@ -85,7 +85,7 @@ class Command(BaseCommand):
         """One after another on the same servers, each from empty tables."""
         simulator = SimulatorOptions(port=0, data=options["folder"].resolve(), rates=dict.fromkeys(WIRES, 0))
         environment = credential_variables({vendor for group in groups for vendor in group})
-        runs = []
+        runs: list[Run] = []
         with (
             start_simulator_process(simulator, log=logs / "vendors.log") as control,
             running_worker(log=logs / "worker.log", environment=environment, processes=options["processes"]) as worker,
@@ -144,8 +144,8 @@ def _choices(recordings: Sequence[Recorded], vendors: Sequence[str]) -> list[Cho
     adapters = {vendor: get_adapter(vendor) for vendor in vendors}
     chosen = []
     for recorded in recordings:
-        asked = {"interval": recorded.interval, "asset_class": asset_class_of(recorded)}
-        depths = {vendor: depth_of(WIRES[vendor], **asked) for vendor in vendors}
+        kind = asset_class_of(recorded)
+        depths = {vendor: depth_of(WIRES[vendor], interval=recorded.interval, asset_class=kind) for vendor in vendors}
         chosen.append(choose(recorded, adapters=adapters, depths=depths))
     return chosen
 
