@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from providers.adapter import Account, Adapter, BarPage, HttpAdapter, HttpRequest, HttpResponse
-from providers.client_adapter import ClientAdapter
+from providers.client_adapter import ClientAdapter, VendorClient
 from providers.errors import ProviderError
 from providers.market.quotes import QuoteQuery
 from providers.market.types import AssetClass, BarQuery, FeedScope, Interval, to_us
@@ -54,12 +54,23 @@ class Transport:
         return read(self.answers.pop(0) if self.answers else NOTHING_MORE)
 
 
+_CLIENTS: list[tuple[Account, VendorClient]] = []
+
+
+def client_of(adapter: ClientAdapter, account: Account) -> VendorClient:
+    """The account's client, opened once: that takes longer than most tests."""
+    known = next((client for owner, client in _CLIENTS if owner == account), None)
+    if known is None:
+        _CLIENTS.append((account, known := adapter.open_client(account)))
+    return known
+
+
 def ask_client(
     adapter: ClientAdapter, query: BarQuery | QuoteQuery, *answers: HttpResponse, account: Account | None = None
 ) -> tuple[Any, list[HttpRequest]]:
     """What the client library makes of the answers, and what it asked for."""
     transport = Transport(*answers)
-    client = adapter.open_client(account or account_of(adapter))
+    client = client_of(adapter, account or account_of(adapter))
     question = client.quotes if isinstance(query, QuoteQuery) else client.bars
     return asyncio.run(question(query, send=transport)), transport.requests
 
@@ -71,7 +82,7 @@ def first_request(adapter: Adapter, query: BarQuery, account: Account) -> HttpRe
     assert isinstance(adapter, ClientAdapter)
     transport = Transport(HttpResponse(404, {}, b""))
     with suppress(ProviderError):
-        asyncio.run(adapter.open_client(account).bars(query, send=transport))
+        asyncio.run(client_of(adapter, account).bars(query, send=transport))
     return transport.requests[0]
 
 
