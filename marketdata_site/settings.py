@@ -201,7 +201,11 @@ UNFOLD = {
                     _link("Live", "sensors", "/"),
                     _link("Bars", "candlestick_chart", "admin:collector_bars", "collector.view_series"),
                     _link("Coverage", "grid_on", "admin:collector_coverage", "collector.view_series"),
+                    _link("Quotes", "request_quote", "admin:collector_quotes", "collector.view_quoteseries"),
                     _link("Rejected bars", "block", "admin:collector_rejectedbar_changelist", "collector.view_rejectedbar"),
+                    _link(
+                        "Rejected quotes", "block", "admin:collector_rejectedquote_changelist", "collector.view_rejectedquote"
+                    ),
                 ],
             },
             {
@@ -209,6 +213,7 @@ UNFOLD = {
                 "items": [
                     _link("Instruments", "sell", "admin:collector_instrument_changelist", "collector.view_instrument"),
                     _link("Series", "timeline", "admin:collector_series_changelist", "collector.view_series"),
+                    _link("Quote series", "sync_alt", "admin:collector_quoteseries_changelist", "collector.view_quoteseries"),
                     _link("Tiers", "layers", "admin:collector_tier_changelist", "collector.view_tier"),
                 ],
             },

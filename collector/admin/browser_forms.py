@@ -36,6 +36,15 @@ class BarsForm(forms.Form):
         return self.cleaned_data["interval"] or "1m"
 
 
+class QuotesForm(forms.Form):
+    """Which quotes. All times UTC."""
+
+    symbol = forms.CharField(max_length=40, widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "AAPL"}))
+    mic = forms.RegexField(MIC_PATTERN, required=False, label="MIC", widget=UnfoldAdminTextInputWidget)
+    start = forms.DateTimeField(required=False, label="From (UTC)", widget=_moment_widget())
+    end = forms.DateTimeField(required=False, label="To (UTC)", widget=_moment_widget())
+
+
 class CoverageForm(forms.Form):
     """Which series."""
 

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from collector.admin.bar_browser import BarBrowser
 from collector.admin.coverage_browser import CoverageBrowser
 from collector.core.symbols import is_mic, is_symbol
-from collector.models import Instrument, Series, Tier
+from collector.models import Instrument, QuoteSeries, Series, Tier
 from collector.selectors.series import parameters_of
 from collector.services.series import switch
 from providers.admin_tools import KeptByHistory
@@ -28,7 +28,7 @@ from providers.admin_tools import KeptByHistory
 class TierAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is published without types
     """How much instruments matter."""
 
-    list_display = ("code", "cadence_seconds", "lateness_seconds", "objective", "backfill_cap")
+    list_display = ("code", "cadence_seconds", "lateness_seconds", "quote_cadence_seconds", "objective", "backfill_cap")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> tuple[str, ...]:
         """The code is the key: changing it would make a second tier."""
@@ -72,12 +72,21 @@ class SeriesInline(TabularInline):  # type: ignore[misc]  # unfold is published 
     fields = ("interval", "hours", "adjustment", "tier", "feed_scope", "collect_from", "collect_until", "is_active")
 
 
+class QuoteSeriesInline(TabularInline):  # type: ignore[misc]  # unfold is published without types
+    """Whether quotes of the instrument are collected."""
+
+    model = QuoteSeries
+    extra = 0
+    can_delete = False
+    fields = ("tier", "hours", "is_active")
+
+
 @admin.register(Instrument)
 class InstrumentAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is published without types
     """One thing that trades at one venue."""
 
     form = InstrumentForm
-    inlines = (SeriesInline,)
+    inlines = (SeriesInline, QuoteSeriesInline)
     list_display = ("symbol", "mic", "name", "asset_class", "calendar", "listed_at", "delisted_at")
     list_filter = ("asset_class", "series__tier")
     search_fields = ("symbol__istartswith", "name")

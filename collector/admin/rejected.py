@@ -6,18 +6,23 @@ from collector.models import RejectedBar
 from providers.admin_tools import InfinitePaginator, ReadOnlyAdmin
 
 
-@admin.register(RejectedBar)
-class RejectedBarAdmin(ReadOnlyAdmin):
-    """Newest first, never counted: a broken vendor fills this table."""
+class RejectedAdmin(ReadOnlyAdmin):
+    """Newest first, never counted: a broken vendor fills such a table."""
 
-    list_display = ("last_seen_at", "series", "provider", "start", "reason", "detail", "times_seen")
     list_display_links = ("last_seen_at",)
     list_filter = ("provider",)
-    list_select_related = ("series__instrument", "provider")
-    search_fields = ("series__instrument__symbol__iexact", "reason__iexact")
     search_help_text = "A symbol or a reason, whole"
     ordering = ("-last_seen_at", "-id")
     sortable_by = ()
     paginator = InfinitePaginator
     show_full_result_count = False
     list_per_page = 50
+
+
+@admin.register(RejectedBar)
+class RejectedBarAdmin(RejectedAdmin):
+    """Bars that vendors sent and we refused."""
+
+    list_display = ("last_seen_at", "series", "provider", "start", "reason", "detail", "times_seen")
+    list_select_related = ("series__instrument", "provider")
+    search_fields = ("series__instrument__symbol__iexact", "reason__iexact")

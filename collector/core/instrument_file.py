@@ -1,7 +1,7 @@
 """Reading a CSV file of instruments: every fault of the file is found, each with its line. Pure.
 
 Columns: `symbol` and `calendar` are needed; `mic, name, asset_class, tier, interval, hours, adjustment, feed_scope, listed_at,
-delisted_at, collect_from, collect_until` and `vendor:<provider>` may be there. An empty cell says nothing: a new row takes the
+delisted_at, collect_from, collect_until, quotes` and `vendor:<provider>` may be there. An empty cell says nothing: a new row takes the
 default, an existing one stays as it is. `interval` and `hours` may name several, separated by `;`: a series each.
 """
 
@@ -53,8 +53,10 @@ class InstrumentLine:
     instrument: dict[str, Any]
     intervals: tuple[Interval, ...]
     hours: tuple[Hours, ...]
+    says_hours: bool
     adjustment: Adjustment
     series: dict[str, Any]
+    quotes: bool | None
     vendor_symbols: dict[str, str]
 
 
@@ -152,8 +154,10 @@ def _collect(number: int, said: dict[str, Any]) -> InstrumentLine:
         instrument=pick("name", "calendar", "asset_class", "listed_at", "delisted_at"),
         intervals=said.get("interval", (Interval.M1,)),
         hours=said.get("hours", (Hours.REGULAR,)),
+        says_hours="hours" in said,
         adjustment=said.get("adjustment", Adjustment.RAW),
         series=pick("tier", "feed_scope", "collect_from", "collect_until"),
+        quotes=said.get("quotes"),
         vendor_symbols={
             name.removeprefix(VENDOR_PREFIX): symbol for name, symbol in said.items() if name.startswith(VENDOR_PREFIX)
         },
@@ -196,6 +200,7 @@ def _readers(tiers: Collection[str]) -> dict[str, Callable[[str], Any]]:
         "delisted_at": _moment,
         "collect_from": _moment,
         "collect_until": _moment,
+        "quotes": _yes_or_no,
     }
 
 
@@ -236,6 +241,12 @@ def _one_of(kind: type[StrEnum], cell: str) -> StrEnum:
         return kind(cell)
     except ValueError:
         raise ValueError(f"expected one of {', '.join(kind)}, got {cell!r}") from None
+
+
+def _yes_or_no(cell: str) -> bool:
+    if cell.lower() not in {"yes", "no"}:
+        raise ValueError(f"expected yes or no, got {cell!r}")
+    return cell.lower() == "yes"
 
 
 def _several(kind: type[StrEnum], cell: str) -> tuple[StrEnum, ...]:

@@ -86,7 +86,9 @@ class Instrument(models.Model):
             get_calendar(self.calendar)
         except ValueError as error:
             raise ValidationError({"calendar": str(error)}) from error
-        for hours in Series.objects.filter(instrument=self.pk).order_by().values_list("hours", flat=True).distinct():
+        held = set(Series.objects.filter(instrument=self.pk).order_by().values_list("hours", flat=True))
+        quotes = getattr(self, "quote_series", None)
+        for hours in sorted(held | ({quotes.hours} if quotes else set())):
             try:
                 get_calendar(self.calendar, Hours(hours))
             except ValueError as error:

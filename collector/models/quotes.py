@@ -5,11 +5,13 @@ the Django admin, and foreign keys are not checked row by row.
 """
 
 from django.contrib.postgres.indexes import BrinIndex
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
 from collector.models.instruments import Instrument, Tier
 from collector.models.rejected import RejectedRow
+from providers.market.calendar import get_calendar
 from providers.market.quotes import SizeUnit
 from providers.market.types import Hours
 from providers.models import Provider
@@ -32,6 +34,15 @@ class QuoteSeries(models.Model):
 
     def __str__(self) -> str:
         return f"quotes of {self.instrument.symbol}"
+
+    def clean(self) -> None:
+        """Raises: ValidationError when the instrument's calendar has no such hours."""
+        if not hasattr(self, "instrument"):
+            return  # a form without an instrument; the field itself says so
+        try:
+            get_calendar(self.instrument.calendar, Hours(self.hours))
+        except ValueError as error:
+            raise ValidationError({"hours": str(error)}) from error
 
 
 class QuoteColumns(models.Model):

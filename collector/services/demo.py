@@ -17,7 +17,7 @@ CREDENTIALS = {
     "polygon": {"api_key": "POLYGON_API_KEY"},
     "alpaca": {"key_id": "ALPACA_API_KEY_ID", "secret_key": "ALPACA_API_SECRET_KEY"},
 }
-CAPABILITIES = (Capability.BARS_1M, Capability.BARS_1D)
+CAPABILITIES = (Capability.BARS_1M, Capability.BARS_1D, Capability.QUOTES_L1)
 AUTHOR = "load_demo"
 HEAD_START = timedelta(minutes=5)
 """New series begin this long ago, within what live collection looks back on: the first bars do not wait for a minute to pass."""

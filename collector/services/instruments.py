@@ -8,12 +8,12 @@ from typing import Any
 from django.db import connection, transaction
 
 from collector.core.instrument_file import InstrumentFileError, InstrumentLine, LineError, decode, parse
-from collector.models import Instrument, Series, Tier
+from collector.models import Instrument, QuoteSeries, Series, Tier
+from collector.services.quote_series import DEFAULT_TIER, save_quote_series
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours
 from providers.models import Provider
 
-DEFAULT_TIER = "T2"
 _LOCK = 0x6D64_696E_7374  # "mdinst": two loads at once would both insert the same instrument
 _INSTRUMENT_FIELDS = ("name", "calendar", "asset_class", "listed_at", "delisted_at", "vendor_symbols")
 _SERIES_FIELDS = ("tier_id", "feed_scope", "collect_from", "collect_until")
@@ -51,7 +51,7 @@ def save_lines(*, lines: list[InstrumentLine], now: datetime) -> LoadCounts:
     """Upsert parsed lines inside the caller's transaction. Raises: InstrumentFileError for what contradicts rows already stored."""
     instruments, new, changed = _save_instruments(lines)
     _check_hours(lines, instruments)
-    changed |= _save_series(lines, instruments, now=now)
+    changed |= _save_series(lines, instruments, now=now) | save_quote_series(lines, instruments)
     changed -= new
     return LoadCounts(created=len(new), updated=len(changed), unchanged=len(lines) - len(new) - len(changed))
 
@@ -100,7 +100,11 @@ def _check_hours(lines: list[InstrumentLine], instruments: dict[Key, Instrument]
     """A line's calendar must have the hours of series that are there already. Raises: InstrumentFileError."""
     ids = [row.pk for row in instruments.values()]
     held: dict[int, set[str]] = {}
-    for pk, hours in Series.objects.filter(instrument__in=ids).order_by().values_list("instrument", "hours").distinct():
+    said = [
+        model.objects.filter(instrument__in=ids).order_by().values_list("instrument", "hours")
+        for model in (Series, QuoteSeries)
+    ]
+    for pk, hours in said[0].union(said[1]):
         held.setdefault(pk, set()).add(hours)
     errors = []
     for line in lines:

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from collector import tasks
 from collector.queues import enqueue
-from collector.schemas import Priority, fixture_bars_job
+from collector.schemas import Priority, fixture_bars_job, fixture_quotes_job
 
 NOW = datetime(2025, 10, 8, 13, 35, 2, tzinfo=UTC)
 
@@ -57,13 +57,23 @@ def test_plan_stops_ringing_when_the_broker_is_gone(monkeypatch, caplog):
     assert "30 of 30 planned jobs were not enqueued" in caplog.text
 
 
-def test_stale_job_is_not_run_when_a_worker_takes_it_late(monkeypatch, caplog):
+@pytest.mark.parametrize(
+    ("make", "service", "task"),
+    [(fixture_bars_job, "collect_bars", tasks.fetch_bars), (fixture_quotes_job, "collect_quotes", tasks.fetch_quotes)],
+)
+def test_stale_job_is_not_run_when_a_worker_takes_it_late(monkeypatch, caplog, make, service, task):
     ran = []
-    monkeypatch.setattr(tasks, "collect_bars", lambda job, **_: ran.append(job))
+    monkeypatch.setattr(tasks, service, lambda job, **_: ran.append(job))
     monkeypatch.setattr(tasks, "vendor_loop", lambda: None)
     monkeypatch.setattr(tasks, "now", lambda: NOW)
-    fresh, stale = (fixture_bars_job().model_copy(update={"expires_at": NOW + timedelta(seconds=s)}) for s in (1, 0))
+    fresh, stale = (make().model_copy(update={"expires_at": NOW + timedelta(seconds=s)}) for s in (1, 0))
     for job in (fresh, stale):
-        tasks.fetch_bars(job.model_dump(mode="json"))
+        task(job.model_dump(mode="json"))
     assert ran == [fresh]
     assert "stale since" in caplog.text
+
+
+def test_job_of_quotes_goes_to_its_own_task_in_the_queue_of_its_tier(broker):
+    assert enqueue(fixture_quotes_job(), now=NOW)
+    (message,) = broker.lrange("live.t1", 0, -1)
+    assert json.loads(message)["headers"]["task"] == "collector.tasks.fetch_quotes"

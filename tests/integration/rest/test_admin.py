@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from collector.models import Instrument, RejectedBar, Series
+from collector.models import Instrument, QuoteSeries, RejectedBar, RejectedQuote, Series
 from providers.market.calendar import get_calendar
 from providers.models import Provider, RoutingPolicy
 from tests.integration.rest.rows import (
@@ -16,14 +16,18 @@ from tests.integration.rest.rows import (
     make_bar,
     make_bars,
     make_coverage,
+    make_instrument,
     make_provider,
+    make_quote,
     make_revision,
     make_series,
+    make_tier,
     minutes,
 )
 from tests.integration.rest.test_bars import OPEN
 
 pytestmark = pytest.mark.django_db
+NO_INLINES = {f"{name}-{kind}_FORMS": 0 for name in ("series", "quote_series") for kind in ("TOTAL", "INITIAL")}
 
 
 @pytest.fixture
@@ -220,7 +224,7 @@ class TestSeries:
         series = make_series("AAPL", hours="extended")
         address = reverse("admin:collector_instrument_change", args=[series.instrument_id])
         values = {"symbol": "AAPL", "mic": "XNAS", "asset_class": "equity", "calendar": "XLON", "vendor_symbols": "{}"}
-        response = operator.post(address, {**values, "series-TOTAL_FORMS": 0, "series-INITIAL_FORMS": 0})
+        response = operator.post(address, {**values, **NO_INLINES})
         assert response.status_code == 200
         message = str(response.context["adminform"].form.errors["calendar"])
         assert "a series of extended hours: extended hours are known for US equities" in message
@@ -229,11 +233,10 @@ class TestSeries:
     @pytest.mark.parametrize(("field", "value"), [("symbol", "A B"), ("symbol", "A,B"), ("mic", "nyse"), ("calendar", "NOPE")])
     def test_instrument_is_refused_with_the_field_when_a_value_is_wrong(self, operator, field, value):
         values = {"symbol": "AAPL", "mic": "XNAS", "asset_class": "equity", "calendar": "XNYS", "vendor_symbols": "{}"}
-        inline = {"series-TOTAL_FORMS": 0, "series-INITIAL_FORMS": 0}
         address = reverse("admin:collector_instrument_add")
-        response = operator.post(address, {**values, field: value, **inline})
+        response = operator.post(address, {**values, field: value, **NO_INLINES})
         assert set(response.context["adminform"].form.errors) == {field}
-        assert operator.post(address, {**values, **inline}).status_code == 302
+        assert operator.post(address, {**values, **NO_INLINES}).status_code == 302
         assert Instrument.objects.get().symbol == "AAPL"
 
 
@@ -264,6 +267,61 @@ class TestRejected:
         assert "_save" not in operator.get(address).content.decode()
         assert operator.post(address, {"reason": "other"}).status_code == 403
         assert operator.get(reverse("admin:collector_rejectedbar_add")).status_code == 403
+
+
+class TestQuotes:
+    """Whose quotes are collected, and a page to look at them."""
+
+    def test_lists_open_when_there_are_rows(self, operator):
+        instrument = make_instrument()
+        QuoteSeries.objects.create(instrument=instrument, tier=make_tier("T0"))
+        RejectedQuote.objects.create(
+            instrument=instrument, provider=make_provider(), reason="no_side", raw="{}", first_seen_at=OPEN, last_seen_at=OPEN
+        )
+        for model in ("quoteseries", "rejectedquote"):
+            page = operator.get(reverse(f"admin:collector_{model}_changelist"))
+            assert page.status_code == 200
+            assert "AAPL" in page.content.decode()
+
+    def test_quotes_are_switched_on_on_the_instruments_page(self, operator):
+        instrument = make_instrument()
+        values = {"symbol": "AAPL", "mic": "XNAS", "asset_class": "equity", "calendar": "XNYS", "vendor_symbols": "{}"}
+        inline = {"tier": make_tier("T1").pk, "hours": "extended", "is_active": "on", "instrument": instrument.pk}
+        sent = NO_INLINES | {"quote_series-TOTAL_FORMS": 1} | {f"quote_series-0-{name}": v for name, v in inline.items()}
+        address = reverse("admin:collector_instrument_change", args=[instrument.pk])
+        assert operator.post(address, {**values, **sent}).status_code == 302
+        series = QuoteSeries.objects.get()
+        assert (series.instrument, series.tier_id, series.hours, series.is_active) == (instrument, "T1", "extended", True)
+
+    def test_page_shows_the_newest_quote_and_the_hour_before_it_newest_first(self, operator):
+        instrument = make_instrument()
+        make_quote(instrument, OPEN - timedelta(hours=2))
+        make_quote(instrument, OPEN - timedelta(seconds=1), is_crossed=True, bid=10.75)
+        make_quote(instrument, OPEN, is_latest=True, ask=None, ask_size=None, has_vendor_time=False)
+        response = operator.get(reverse("admin:collector_quotes"), {"symbol": "AAPL"})
+        assert [quote["at"] for quote in response.context["quotes"]] == [OPEN, OPEN - timedelta(seconds=1)]
+        page = response.content.decode()
+        assert all(words in page for words in ("10.75", "crossed", "The vendor named no time"))
+
+    @pytest.mark.parametrize(
+        ("parameters", "words"),
+        [
+            ({}, "Name a symbol"),
+            ({"symbol": "NOPE"}, "unknown symbol"),
+            ({"symbol": "AAPL"}, "No quote of it was ever recorded"),
+            ({"symbol": "AAPL", "after": "x"}, "after"),
+            ({"symbol": "AAPL", "start": "2026-11-21T00:00", "end": "2026-11-20T00:00"}, "after start"),
+        ],
+    )
+    def test_page_says_why_there_is_nothing(self, operator, parameters, words):
+        make_instrument()
+        response = operator.get(reverse("admin:collector_quotes"), parameters)
+        assert response.status_code == 200
+        assert words in response.content.decode()
+
+    def test_page_is_closed_when_the_right_to_see_quote_series_is_missing(self, client):
+        client.force_login(User.objects.create_user("visitor", is_staff=True))
+        assert client.get(reverse("admin:collector_quotes")).status_code == 403
 
 
 class TestBrowsers:

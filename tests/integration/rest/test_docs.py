@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from collector.api_schemas import BarsIn, CoverageIn, InstrumentsIn
+from collector.api_schemas import BarsIn, CoverageIn, InstrumentsIn, LatestQuotesIn, QuotesIn
 from collector.models import Instrument
 from collector.services.instruments import load_instruments
-from tests.integration.rest.rows import at, make_bar, make_coverage, make_provider, make_series
+from tests.integration.rest.rows import at, make_bar, make_coverage, make_provider, make_quote, make_series
 
 pytestmark = pytest.mark.django_db
 TEXT = (Path(__file__).parents[3] / "docs/api.md").read_text()
@@ -30,6 +30,7 @@ def _bar():
     make_bar(series, start)
     make_coverage(series, start.date(), held=[(start, at("2026-11-20 14:31"))])
     make_provider()
+    make_quote(series.instrument, start, is_latest=True)
     with time_machine.travel(at("2026-11-22 12:00"), tick=False):
         yield
 
@@ -37,6 +38,12 @@ def _bar():
 def test_bars_are_as_documented_when_asked_for(client):
     answer = client.get("/bars", {"symbol": "AAPL", "start": "2026-11-20T14:30:00Z"}).json()
     assert answer == json.loads(example("/bars", "json"))
+
+
+def test_quotes_are_as_documented_when_asked_for(client):
+    answer = client.get("/quotes", {"symbol": "AAPL", "start": "2026-11-20T14:30:00Z"}).json()
+    assert answer == json.loads(example("/quotes", "json"))
+    assert client.get("/quotes/latest?symbol=AAPL").json() == {"quotes": answer["quotes"]}
 
 
 def test_coverage_is_as_documented_when_the_example_is_run(client):
@@ -52,9 +59,10 @@ def test_health_is_as_documented(client):
     assert json.dumps(client.get("/health").json()) in SECTIONS["/health"]
 
 
-def test_example_address_of_bars_is_accepted(client):
+@pytest.mark.parametrize("section", ["/bars", "/quotes"])
+def test_example_address_is_accepted(client, section):
     make_series("MSFT")
-    assert client.get(example("/bars", "").strip().removeprefix("GET ")).status_code == 200
+    assert client.get(example(section, "").strip().removeprefix("GET ")).status_code == 200
 
 
 def test_example_file_loads_when_it_is_tried():
@@ -62,6 +70,15 @@ def test_example_file_loads_when_it_is_tried():
     assert Instrument.objects.get(symbol="BTC-USD").vendor_symbols == {"polygon": "X:BTCUSD"}
 
 
-@pytest.mark.parametrize(("section", "schema"), [("/bars", BarsIn), ("/instruments", InstrumentsIn), ("/coverage", CoverageIn)])
+@pytest.mark.parametrize(
+    ("section", "schema"),
+    [
+        ("/bars", BarsIn),
+        ("/quotes", QuotesIn),
+        ("/quotes/latest", LatestQuotesIn),
+        ("/instruments", InstrumentsIn),
+        ("/coverage", CoverageIn),
+    ],
+)
 def test_every_parameter_is_documented(section, schema):
     assert [name for name in schema.model_fields if f"`{name}`" not in SECTIONS[section]] == []

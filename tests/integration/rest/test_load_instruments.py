@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from collector.models import Instrument, Series
+from collector.models import Instrument, QuoteSeries, Series
 from marketdata_site.observability import clock
 from providers.models import Provider, RoutingPolicy
 from providers.services import policies
@@ -39,6 +39,24 @@ def test_file_creates_instruments_with_defaults_when_it_says_little(load):
     series = Series.objects.select_related("instrument").get()
     assert (series.instrument.mic, series.instrument.asset_class) == ("XXXX", "equity")
     assert (series.interval, series.hours, series.adjustment, series.tier_id) == ("1m", "regular", "raw", "T2")
+
+
+def test_file_begins_and_stops_quotes_and_leaves_them_alone_when_it_says_nothing(load):
+    load(
+        "symbol,calendar,quotes,tier,hours\nAAPL,XNYS,yes,T0,regular;extended\nMSFT,XNYS,no,T1,regular\nIBM,XNYS,,T0,regular\n"
+    )
+    series = QuoteSeries.objects.get()
+    assert (series.instrument.symbol, series.tier_id, series.hours, series.is_active) == ("AAPL", "T0", "extended", True)
+    assert load("symbol,calendar,quotes\nAAPL,XNYS,yes\n") == "0 created, 0 updated, 1 unchanged"
+    assert load("symbol,calendar,quotes\nAAPL,XNYS,no\n") == "0 created, 1 updated, 0 unchanged"
+    load("symbol,calendar\nAAPL,XNYS\n")
+    series.refresh_from_db()
+    assert (series.tier_id, series.hours, series.is_active) == ("T0", "extended", False)
+
+
+def test_file_is_refused_when_quotes_are_neither_yes_nor_no_or_lack_their_hours(load):
+    assert faults(load, "symbol,calendar,quotes\nAAPL,XNYS,maybe\n") == ["line 2: quotes: expected yes or no, got 'maybe'"]
+    assert "extended hours" in faults(load, "symbol,calendar,quotes,hours\nVOD,XLON,yes,extended\n")[0]
 
 
 def test_file_sets_every_column_when_all_are_there(load):
@@ -192,10 +210,13 @@ class TestDemo:
 
     def test_demo_is_a_valid_universe_when_loaded(self, demo):
         demo("http://127.0.0.1:8001")
-        for row in (*Provider.objects.all(), *RoutingPolicy.objects.all(), *Instrument.objects.all(), *Series.objects.all()):
-            row.full_clean()
+        for model in (Provider, RoutingPolicy, Instrument, Series, QuoteSeries):
+            for row in model.objects.all():
+                row.full_clean()
         assert set(Series.objects.values_list("tier", flat=True)) == {"T0", "T1", "T2"}
-        assert {p.capability for p in RoutingPolicy.objects.all()} == {"bars_1m", "bars_1d"}
+        assert {p.capability for p in RoutingPolicy.objects.all()} == {"bars_1m", "bars_1d", "quotes_l1"}
+        assert QuoteSeries.objects.filter(is_active=True).count() == Instrument.objects.count()
+        assert QuoteSeries.objects.get(instrument__symbol="SPY").hours == "extended"
 
     def test_edits_stay_and_simulated_vendors_are_followed_when_the_demo_is_loaded_again(self, demo):
         demo("http://127.0.0.1:8001")
@@ -225,7 +246,7 @@ class TestDemo:
         demo("http://127.0.0.1:9001")
         assert {one.base_url for one in policies.current().providers.values()} == {"http://127.0.0.1:9001"}
         assert policies.current().order("bars_1m", "T0") == ("polygon", "alpaca")
-        assert [change.after for change in policies.changes()] == [["alpaca"], ["alpaca"]]
+        assert [change.after for change in policies.changes()] == [["alpaca"]] * 3
 
     @pytest.mark.parametrize(
         "address", ["", "https://api.polygon.io", "http://127.0.0.1.example.com:80", "https://127.0.0.1:8001"]
