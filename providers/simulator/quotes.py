@@ -54,7 +54,7 @@ def struck_quotes(
 
 def _told(source: QuoteSource, symbol: str, now: Micros, faults: Sequence[Fault]) -> Quote | None:
     kinds = {fault.kind for fault in faults}
-    late = sum(seconds_us(fault.number("seconds")) for fault in faults if fault.kind is FaultKind.DELAYED)
+    late = max((seconds_us(fault.number("seconds")) for fault in faults if fault.kind is FaultKind.DELAYED), default=0)
     quote = None if FaultKind.MUTE in kinds else source.quote(symbol=symbol, now=now - late)
     gone = [f for f in faults if f.kind is FaultKind.WITHDRAWN]
     if quote is None or any(f.number("start") <= quote.at < f.number("end") for f in gone):
