@@ -25,16 +25,10 @@ def recorded_of(
 
 def bars_at(starts: np.ndarray) -> BarBatch:
     """Equal bars at these starts."""
-    ones = np.ones(len(starts))
+    columns = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
     return BarBatch(
         symbols=("A",),
         symbol_index=np.zeros(len(starts), dtype=np.int32),
         start=starts,
-        open=ones,
-        high=ones,
-        low=ones,
-        close=ones,
-        volume=ones,
-        vwap=ones,
-        trade_count=ones,
+        **{name: np.ones(len(starts)) for name in columns},
     )
