@@ -33,7 +33,7 @@ def fill_urls(*, channels: Iterable[str], since: Micros) -> tuple[str, ...]:
     bars = [channel.split(".", 2)[1:] for channel in channels if channel.startswith("bars.")]
     quotes = {channel.partition(".")[2] for channel in channels if channel.startswith("quotes.")}
     intervals = {interval for interval, _ in bars}
-    of_interval = [("interval", *intervals)] if len(intervals) == 1 and ANY not in intervals else []
+    of_interval = [("interval", one) for one in intervals] if len(intervals) == 1 and ANY not in intervals else []
     found = (
         _url("/bars", since, {symbol for _, symbol in bars}, of_interval),
         _url("/quotes", since, quotes, []),

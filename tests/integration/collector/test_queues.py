@@ -48,6 +48,7 @@ def test_enqueue_says_no_when_there_is_no_broker(monkeypatch):
     assert not enqueue(fixture_bars_job(), now=NOW)
 
 
+@pytest.mark.django_db
 def test_plan_stops_ringing_when_the_broker_is_gone(monkeypatch, caplog):
     tried = []
     monkeypatch.setattr(tasks, "plan", lambda now: [fixture_bars_job()] * 30)
@@ -57,6 +58,7 @@ def test_plan_stops_ringing_when_the_broker_is_gone(monkeypatch, caplog):
     assert "30 of 30 planned jobs were not enqueued" in caplog.text
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("make", "service", "task"),
     [(fixture_bars_job, "collect_bars", tasks.fetch_bars), (fixture_quotes_job, "collect_quotes", tasks.fetch_quotes)],
