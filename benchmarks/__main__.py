@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.rows import table
 from marketdata_site import environment
 
-NAMES = ("calendar", "store", "feed", "replay")
+NAMES = ("calendar", "routing", "store", "feed", "replay")
 
 
 def main() -> None:

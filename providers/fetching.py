@@ -25,7 +25,7 @@ from providers.paging import Batch
 from providers.quote_adapter import quotes_of
 from providers.routing import Use
 from providers.selectors import Candidate
-from providers.tolls import Toll
+from providers.tolls import Toll, affordable
 from providers.watch import Watch
 
 DEADLINE_S = 300.0
@@ -90,7 +90,8 @@ async def ask_provider(
 
     watch = watch or plain_watch(candidate)
     asker = ChunkAsker(candidate, fetch=fetch, news=news, watch=watch, deadline_s=deadline_s)
-    await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(symbols_per_call(adapter, account)))
+    size = affordable(symbols_per_call(adapter, account), price=adapter.limits, toll=toll)
+    await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(size))
     return _result(asker, vendor_symbols, BarBatch.empty(), asked_at=asked_at)
 
 
@@ -110,6 +111,7 @@ async def ask_provider_for_quotes(
     A provider without quotes fails for each symbol as `UnsupportedRequest`, without a call.
     """
     adapter, account = quotes_of(candidate.adapter), candidate.account
+    price = candidate.adapter.limits if adapter is None else adapter.quote_limits
     most = adapter.quote_limits.symbols_per_call(asset_class) if adapter is not None else None
 
     async def fetch(symbols: tuple[str, ...], left_s: float) -> QuoteAnswer:
@@ -119,7 +121,8 @@ async def ask_provider_for_quotes(
 
     watch = watch or plain_watch(candidate)
     asker = ChunkAsker(candidate, fetch=fetch, news=_no_news, watch=watch, deadline_s=deadline_s)
-    await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(symbols_per_call(candidate.adapter, account, most=most)))
+    size = affordable(symbols_per_call(candidate.adapter, account, most=most), price=price, toll=toll)
+    await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(size))
     return _result(asker, vendor_symbols, QuoteBatch.empty(), asked_at=asked_at)
 
 

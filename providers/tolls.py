@@ -2,13 +2,18 @@
 
 from typing import Protocol
 
-from providers.adapter import HttpResponse, RateNews
+from providers.adapter import HttpResponse, Priced, RateNews, symbols_for
 from providers.errors import ProviderError
 from providers.refusals import rate_news_of
 
 
 class Toll(Protocol):
     """A gate before each request: `providers.services.budgeting.Purse`, or anything else that counts."""
+
+    @property
+    def most_at_once(self) -> int:
+        """What one request may cost at most."""
+        ...
 
     async def admit(self, cost: int) -> None:
         """Awaited before each request; what it raises stops the answer. Raises: ProviderError, OverBudget where tokens ran out."""
@@ -24,3 +29,9 @@ def rate_news(adapter: object, response: HttpResponse) -> RateNews | None:
     own = getattr(adapter, "rate_news", None)
     news: RateNews | None = rate_news_of(response.headers) if own is None else own(response)
     return news
+
+
+def affordable(size: int, *, price: Priced, toll: Toll | None) -> int:
+    """Of `size` symbols a call, as many as one request can ever pay for; at least one, which then says what is wrong."""
+    most = None if toll is None else symbols_for(price, tokens=toll.most_at_once)
+    return size if most is None else max(1, min(size, most))

@@ -28,16 +28,19 @@ from providers.simulator.options import SimulatorOptions
 from tests.waiting import wait_until
 
 MINUTE = timedelta(minutes=1)
+LOOK_BACK_US = 20 * MINUTE_US
 QUEUES = "live.t0,live.t1,live.t2"
 
 
 @dataclass(slots=True)
 class Fleet:
-    """A running service without beat: `at` says what time it is, `minute` does what beat does then, workers do the rest."""
+    """A running service without beat: `minutes` passes time and does what beat does then, workers do the rest."""
 
     vendors: SimulatorControl
     offset: Path
     series: list[Series]
+    now: datetime
+    """The last boundary that was planned."""
 
     def at(self, moment: datetime) -> None:
         """Set everybody's clock."""
@@ -45,21 +48,21 @@ class Fleet:
         fresh.write_text(repr(moment.timestamp() - time.time()))
         fresh.replace(self.offset)
 
-    def minute(self, moment: datetime) -> None:
-        """One plan, and its jobs run to their end: every slot that closed by then is covered."""
-        self.at(moment + timedelta(seconds=11))
-        for job in plan(now=now_us()):
-            assert enqueue(job, now=now())
-        wait_until(lambda: not self.open_until(moment), seconds=60, what=f"bars of every symbol by {moment:%H:%M}")
+    def minutes(self, count: int) -> None:
+        """So many minutes, a plan each, its jobs run to their end: every slot that closed is covered."""
+        for _ in range(count):
+            self.now += MINUTE
+            self.at(self.now + timedelta(seconds=11))
+            for job in plan(now=now_us()):
+                assert enqueue(job, now=now())
+            wait_until(lambda: not self.open_slots(), seconds=60, what=f"bars of every symbol by {self.now:%H:%M}")
 
-    def open_until(self, until: datetime) -> int:
-        """How many series lack a closed slot."""
-        low = min(to_us(one.collect_from) for one in self.series)
+    def open_slots(self) -> int:
+        """How many series lack a slot that has closed, of the last minutes."""
+        begin = max(min(to_us(one.collect_from) for one in self.series), to_us(self.now) - LOOK_BACK_US)
         slots = get_calendar(self.series[0].instrument.calendar, Hours.REGULAR).slots(
-            Interval.M1, low, to_us(until) - MINUTE_US + 1
+            Interval.M1, begin, to_us(self.now) - MINUTE_US + 1
         )
-        if not len(slots):
-            return 0
         ids = [one.pk for one in self.series]
         done = covered(series_ids=ids, start=int(slots[0]), end=int(slots[-1]) + MINUTE_US)
         return sum(1 for one in ids if one not in done or not inside(slots, done[one]).all())
@@ -86,23 +89,23 @@ def fleet(
     offset.write_text(repr(begin.timestamp() - time.time()))
     patch.setenv(OFFSET_VARIABLE, f"@{offset}")
     patch.setenv("FLEET_KEY", "secret")
-    wanted = providers or {"polygon": {}, "alpaca": {}}
+    wanted = providers or {"polygon": {"timeout_seconds": 2}, "alpaca": {}}
     with ExitStack() as stack:
         vendors = stack.enter_context(start_simulator(SimulatorOptions(seed=7, rates=dict.fromkeys(wanted, 0))))
         _rows(vendors, wanted)
         series = [_series(symbol, tier, begin) for symbol, tier in symbols.items()]
-        policies.reload(author="test", through="command", now=now_us())
+        policies.reload(author="test", through="command", now=now())
         current_app.control.purge()
         for number in range(workers):
             stack.enter_context(_worker(folder, number, patch))
-        yield Fleet(vendors, offset, series)
+        yield Fleet(vendors, offset, series, begin)
 
 
 def _rows(vendors: SimulatorControl, wanted: Mapping[str, Mapping[str, object]]) -> None:
     keys = {"polygon": ("api_key",), "alpaca": ("key_id", "secret_key")}
     for name, values in wanted.items():
         credentials = dict.fromkeys(keys[name], "FLEET_KEY")
-        plain = {"rate_per_minute": 60_000, "timeout_seconds": 1}
+        plain = {"rate_per_minute": 60_000}
         Provider.objects.create(name=name, adapter=name, base_url=vendors.url, credentials=credentials, **{**plain, **values})
     RoutingPolicy.objects.create(capability="bars_1m", providers=list(wanted))
 

@@ -1,9 +1,11 @@
+"""What requests cost, how many symbols a call can pay for, and what answers say of limits."""
+
 import pytest
 
 from providers.adapter import HttpResponse, RateNews, cost, symbols_for
 from providers.quote_adapter import QuoteLimits
 from providers.registry import get_adapter
-from providers.tolls import rate_news
+from providers.tolls import affordable, rate_news
 
 DATE = "Tue, 02 Jan 2024 15:00:40 GMT"
 EPOCH_S = 1_704_207_640
@@ -60,3 +62,19 @@ def test_credits_of_twelve_data_are_back_with_the_next_clock_minute() -> None:
 @pytest.mark.parametrize("headers", [{}, {"api_credits_left": "3"}, {"api_credits_left": "some", "date": DATE}])
 def test_credits_of_twelve_data_that_leave_something_open_say_nothing(headers: dict[str, str]) -> None:
     assert rate_news(get_adapter("twelve_data"), answer(**headers)) is None
+
+
+@pytest.mark.parametrize(("tokens", "size"), [(100, 8), (8, 8), (4, 4), (0, 1)])
+def test_call_names_no_more_symbols_than_one_request_can_ever_pay_for(tokens: int, size: int) -> None:
+    class Purse:
+        most_at_once = tokens
+
+        async def admit(self, cost: int) -> None: ...
+
+        async def settle(self, **_: object) -> None: ...
+
+    price = get_adapter("twelve_data").limits
+
+    assert affordable(8, price=price, toll=Purse()) == size
+    assert affordable(8, price=price, toll=None) == 8
+    assert affordable(8, price=get_adapter("polygon").limits, toll=Purse()) == (8 if tokens else 1)
