@@ -15,7 +15,7 @@ from providers.market.types import DAY_US, BarBatch, Hours, Interval, Micros, Mi
 
 _EPOCH_DAY = date(1970, 1, 1)
 _LONG_SILENCE_US = 5 * DAY_US
-"""Longer than any weekend: nothing was recorded then."""
+"""Longer than any weekend: nothing was recorded then. Less where a vendor's memory is shorter than that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +57,8 @@ class Recorded:
         if longest is None:
             return self._edged(rows, slots, self._cuts(slots, days, slots_a_window, longest))
         windows = []
-        for run in np.split(rows, np.flatnonzero(np.diff(rows) > _LONG_SILENCE_US) + 1):
+        silence = min(_LONG_SILENCE_US, longest // 4)
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) > silence) + 1):
             kept = (slots >= run[0]) & (slots <= run[-1])
             if kept.any():
                 cuts = self._cuts(slots[kept], days[kept], slots_a_window, longest)
