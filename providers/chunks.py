@@ -54,11 +54,11 @@ class ChunkAsker(Generic[Batch]):
 
     async def _ask(self, symbols: tuple[str, ...]) -> None:
         at, begun = now_us(), time.monotonic()
-        left = self.until - begun
+        left, usual = self.until - begun, self.watch.call_deadline_s(self.candidate.deadline_s)
         try:
-            answer = await self.fetch(symbols, min(self.candidate.deadline_s, left))
+            answer = await self.fetch(symbols, min(usual, left))
         except ProviderError as error:
-            if isinstance(error, VendorTimeout) and left < self.candidate.deadline_s:  # our time was up, not the vendor's
+            if isinstance(error, VendorTimeout) and left < usual:  # our time was up, not the vendor's
                 self.watch.out_of_time()
                 self._fail(symbols, error)
             else:

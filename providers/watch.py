@@ -69,6 +69,10 @@ class Watch:
         """Symbols of one call where the vendor takes `size`."""
         return 1 if self.use is Use.PROBE else size
 
+    def call_deadline_s(self, usual_s: float) -> float:
+        """How long one call may take: live work waits behind a probe or trial, and a slow answer would not speak for the vendor."""
+        return min(usual_s, self.slow_after_s) if self.is_sample else usual_s
+
     def may_start(self, running: int) -> bool:
         """Whether one more call may be made while `running` are under way: fewer with each failure, or silence, in a row."""
         if self.is_careful:

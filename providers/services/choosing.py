@@ -144,7 +144,7 @@ def _standing(
         is_enabled=is_enabled,
         good_since=refreshed(state, promote=promote, now=now).good_since,
         phase=phase,
-        open_until=state.breaker.open_until if phase is Phase.OPEN and not is_forced else None,
+        open_until=_open_until(state, is_forced=is_forced) if phase is Phase.OPEN else None,
         is_forced=is_forced,
         forced_reason=state.override.reason if state.override is not None else "",
         isolated_reason=state.isolated_reason,
@@ -154,6 +154,10 @@ def _standing(
         has_tokens=room.count > 0,
         used_at=state.used_at,
     )
+
+
+def _open_until(state: State, *, is_forced: bool) -> Micros | None:
+    return state.override.until if is_forced and state.override is not None else state.breaker.open_until
 
 
 def quota_of(room: Room) -> float:

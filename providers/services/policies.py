@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Max
 
-from providers.models import ActivePolicy, PolicyVersion, Provider, ProviderState, ReloadAttempt, RoutingPolicy
+from providers.models import ActivePolicy, Incumbent, PolicyVersion, Provider, ProviderState, ReloadAttempt, RoutingPolicy
 from providers.overrides import forget_file, read_overrides
 from providers.policy import (
     Change,
@@ -222,13 +222,22 @@ def _store(snapshot: Snapshot, difference: tuple[Change, ...], *, author: str, t
 
 
 def _activate(number: int, *, author: str, through: str, now: datetime) -> None:
+    before = _active()
     values = {"version_id": number, "activated_at": now, "activated_by": author}
     if not ActivePolicy.objects.filter(pk=1).update(**values):
         ActivePolicy.objects.create(pk=1, **values)
+    _forget_first_places(before, version(number))
     # Who was left alone for a bad key or a missing entitlement gets another chance: that is what a reload is often made for.
     ProviderState.objects.exclude(isolated_at=None).update(isolated_at=None, isolated_reason="")
     _remember(is_ok=True, version=number, author=author, through=through, now=now)
     log.info("policy version %d is active, by %s", number, author, extra={"action": "policy_activated"})
+
+
+def _forget_first_places(before: Snapshot, after: Snapshot) -> None:
+    """Where the order changed, the new one holds at once: its first choice need not earn the place of the old one's."""
+    for held in Incumbent.objects.all():
+        if before.order(held.capability, held.tier) != after.order(held.capability, held.tier):
+            held.delete()
 
 
 def _refuse(faults: tuple[str, ...], *, author: str, through: str, now: datetime) -> None:

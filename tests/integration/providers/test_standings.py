@@ -11,7 +11,7 @@ from providers.errors import AuthFailed, NotEntitled, VendorFault
 from providers.health import Tally
 from providers.lanes import Lane
 from providers.market.types import MINUTE_US, SECOND_US, Micros, from_us
-from providers.models import HealthSample, Incumbent, Provider, ProviderState
+from providers.models import HealthSample, Incumbent, Provider, ProviderState, RoutingPolicy
 from providers.outcomes import Outcome, Seen
 from providers.policy import Snapshot
 from providers.routing import Use
@@ -225,6 +225,22 @@ def test_history_waits_where_live_asks_gently_when_all_breakers_are_open() -> No
     choice = look(snapshot, capability=BARS, tier="T0", lane=Lane.HISTORY, now=soon)
     assert choice.decision.steps == ()
     assert choice.decision.retry_at is not None
+
+
+def test_new_order_holds_at_once_and_an_unchanged_one_keeps_its_first_place() -> None:
+    snapshot = _policy("first", "second")
+    make_policy("first", "second", capability="bars_1d")
+    for capability in ("bars_1m", "bars_1d"):
+        second = Provider.objects.get(name="second")
+        Incumbent.objects.create(capability=capability, tier="T0", provider=second, since=from_us(NOW))
+    assert _choose(snapshot) == [("first", Use.TRIAL), ("second", Use.NORMAL), ("first", Use.NORMAL)]
+
+    RoutingPolicy.objects.filter(capability=BARS).update(providers=["first", "second", "third"])
+    make_provider("third", adapter="polygon")
+    assert policies.reload(author="me", through="command", now=from_us(NOW)).ok
+
+    assert _choose(policies.current())[0] == ("first", Use.NORMAL)
+    assert Incumbent.objects.get(capability="bars_1d").provider.name == "second"
 
 
 def test_looking_changes_nothing() -> None:

@@ -157,3 +157,9 @@ def test_slow_answers_count_as_slow() -> None:
     _good(watch, elapsed_s=5.1)
 
     assert [seen.outcome for seen in watch.tally().seen] == [Outcome.SLOW]
+
+
+def test_live_work_waits_no_longer_behind_a_probe_than_for_a_slow_answer() -> None:
+    assert _watch(Use.PROBE).call_deadline_s(20.0) == 5.0
+    assert _watch(Use.TRIAL).call_deadline_s(3.0) == 3.0
+    assert _watch(Use.NORMAL).call_deadline_s(20.0) == 20.0
