@@ -11,11 +11,18 @@ from providers.errors import (
     ProviderError,
     Throttled,
     UnknownSymbol,
+    UnsupportedRequest,
     VendorFault,
     VendorTimeout,
 )
-from tests.contract.asking import ask_client
-from tests.contract.venues import DATE, SYMBOLS, answer, minutes, venue
+from tests.contract.asking import account_of, ask_client
+from tests.contract.venues import DATE, SYMBOLS, VENUES, answer, minutes, venue
+
+UNKNOWN = {
+    "binance": answer({"code": -1121, "msg": "Invalid symbol."}, 400),
+    "kraken": answer({"error": ["EQuery:Unknown asset pair"]}),
+    "coinbase": answer({"message": "NotFound"}, 404),
+}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,7 @@ def test_refusal_is_read_by_its_meaning(name: str, status: int, body: object, ex
     assert type(caught.value) is expected
     assert caught.value.status in (status, None)
     assert "http" not in str(caught.value)
+    assert caught.value.__cause__ is None
     assert caught.value.__context__ is None or isinstance(caught.value.__context__, ProviderError)
     if isinstance(caught.value, UnknownSymbol):
         assert caught.value.symbols == (SYMBOLS[name],)
@@ -81,3 +89,32 @@ def test_binance_ban_says_how_long_it_lasts(status: int, message: str, headers: 
     with pytest.raises(Throttled) as caught:
         ask_client(venue("binance"), minutes("binance", 5), said)
     assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_failure_of_the_library_itself_keeps_its_text_to_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ccxt.async_support as ccxt
+
+    def stumble(*args: object, **more: object) -> None:
+        raise ValueError("https://user:secret@venue.example")
+
+    monkeypatch.setattr(getattr(ccxt, venue(name).exchange), "sign", stumble)
+    with pytest.raises(UnsupportedRequest, match=r"could not make the request \(ValueError\)") as caught:
+        ask_client(venue(name), minutes(name, 5))
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_the_librarys_own_throttle_and_session_are_never_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ccxt.async_support as ccxt
+
+    async def forbidden(*args: object, **more: object) -> None:
+        raise AssertionError("this is ours to do")
+
+    kind = getattr(ccxt, venue(name).exchange)
+    for method in ("throttle", "fetch", "load_markets"):
+        monkeypatch.setattr(kind, method, forbidden)
+    fresh = account_of(venue(name), base_url=f"https://{name}.example")
+    with pytest.raises(UnknownSymbol):
+        ask_client(venue(name), minutes(name, 5), UNKNOWN[name], account=fresh)

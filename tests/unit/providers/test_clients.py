@@ -90,7 +90,11 @@ def test_two_accounts_at_one_venue_have_a_client_each() -> None:
 def test_other_calls_go_on_while_a_library_is_imported() -> None:
     async def test(pool: ClientPool, venue: Venue) -> None:
         imported = threading.Event()
-        venue.before = lambda: imported.wait(10)
+
+        def wait() -> None:
+            assert imported.wait(5), "the loop stood still"
+
+        venue.before = wait
         opening = asyncio.create_task(_use(pool, venue))
         await asyncio.sleep(0)
         imported.set()  # reached only if the loop is not held up
