@@ -9,7 +9,7 @@ from typing import TypeVar
 from collector.replay.recording import Recorded
 from providers.adapter import Account, Adapter, Limits, check_supported, windows
 from providers.errors import UnsupportedRequest
-from providers.market.types import Adjustment, AssetClass, BarQuery, FeedScope, Micros
+from providers.market.types import Adjustment, AssetClass, BarQuery, FeedScope, Interval, Micros
 
 Kind = TypeVar("Kind", Adjustment, FeedScope)
 PRICES = ("open", "high", "low", "close")
@@ -17,6 +17,8 @@ _ADJUSTMENTS = (Adjustment.RAW, Adjustment.SPLIT, Adjustment.ALL, Adjustment.DIV
 _SCOPES = (FeedScope.CONSOLIDATED, FeedScope.VENUE, FeedScope.IEX)
 _BY_CALENDAR = {"24/7": AssetClass.CRYPTO, "24/5": AssetClass.FX, "FX": AssetClass.FX}
 _PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})(\W.*)?")
+FEW_SLOTS = 5_000
+"""A vendor that takes fewer at once would be asked thousands of times to prove a silence of months."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -24,7 +26,8 @@ _MICROSECOND = timedelta(microseconds=1)
 class Taken:
     """How a vendor is asked for a series: by an account of this adjustment and feed. `recorded` is the part that it has.
 
-    `columns`: what its answers hold. `depth`: how far back of its clock it answers. `left_out`: why the rest is refused.
+    `columns`: what its answers hold. `depth`: how far back of its clock it answers. `longest`: the longest window it is asked for
+    at once, where that is short. `left_out`: why the rest is refused.
     """
 
     recorded: Recorded
@@ -34,6 +37,7 @@ class Taken:
     columns: tuple[str, ...]
     is_zero_unknown: bool
     depth: Micros | None
+    longest: Micros | None
     left_out: str | None
 
 
@@ -93,9 +97,16 @@ def _taken(recorded: Recorded, adapter: Adapter, depth: timedelta | None) -> Tak
         symbol=query.symbols[0],
         columns=(*PRICES, "volume") if limits.has_volume else PRICES,
         is_zero_unknown=limits.has_volume and not limits.can_say_null_volume,
-        depth=min(reaches, default=None),
+        depth=(depth_us := min(reaches, default=None)),
+        longest=_longest(depth_us, limits, recorded.interval),
         left_out=str(why) if why else None,
     )
+
+
+def _longest(depth: Micros | None, limits: Limits, interval: Interval) -> Micros | None:
+    if depth is not None:
+        return depth * 4 // 5
+    return limits.max_slots_per_call * interval.us if limits.max_slots_per_call < FEW_SLOTS else None
 
 
 def _asked(recorded: Recorded, adapter: Adapter) -> tuple[BarQuery, Account, Limits]:

@@ -28,9 +28,10 @@ class Target:
     depth: Micros | None = None
 
 
-def target_of(recorded: Recorded, series: Series, *, columns: Sequence[str], depth: Micros | None = None) -> Target:
+def target_of(
+    recorded: Recorded, series: Series, *, columns: Sequence[str], depth: Micros | None = None, longest: Micros | None = None
+) -> Target:
     """The series with its windows, made once."""
-    longest = None if depth is None else depth * 4 // 5
     windows = recorded.windows(slots_a_window=SLOTS_A_JOB, longest=longest)
     return Target(recorded=recorded, series=series, windows=windows, columns=columns, depth=depth)
 

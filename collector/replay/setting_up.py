@@ -112,7 +112,8 @@ def _target(choice: Choice, lead: Taken) -> Target:
     )
     columns = [name for name in lead.columns if all(name in taken.columns for taken in takers)]
     depth = min((taken.depth for taken in takers if taken.depth is not None), default=None)
-    return target_of(recorded, series, columns=columns, depth=depth)
+    longest = min((taken.longest for taken in takers if taken.longest is not None), default=None)
+    return target_of(recorded, series, columns=columns, depth=depth, longest=longest)
 
 
 def _instrument(choice: Choice) -> Instrument:

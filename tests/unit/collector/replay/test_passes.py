@@ -56,7 +56,7 @@ def test_target_of_short_depth_has_windows_within_it_and_none_in_a_long_silence(
     kept = starts[(starts < first + 2 * DAY_US) | (starts >= last - DAY_US)][90:]
     spoken = recorded_of("BTCUSD", ("2017-12-17", "2018-01-20"), calendar="24/7").only(recorded.sessions)
     spoken = type(spoken)(**{**{n: getattr(spoken, n) for n in spoken.__slots__}, "bars": bars_at(kept)})
-    windows = target_of(spoken, NO_ROW, columns=(), depth=DAY_US // 2).windows
+    windows = target_of(spoken, NO_ROW, columns=(), longest=DAY_US // 2).windows
     assert all(window.end - window.start <= DAY_US // 2 for window in windows)
     assert windows[0].start == kept[0]
     assert np.isin(kept, np.concatenate([window.slots for window in windows])).all()
