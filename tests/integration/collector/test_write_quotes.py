@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection
 from collector.models import FeedBatch, LatestQuote, Quote, RejectedQuote
 from collector.partitions import QUOTES, drop_partitions
 from collector.quotes_store import write_quotes
+from collector.services.quote_retention import drop_old_quotes, kept_from
 from providers.market.quotes import SizeUnit
 from providers.market.types import DAY_US, SECOND_US, from_us, to_us
 from tests.builders import NAN, us
@@ -167,3 +168,15 @@ def test_old_partitions_are_dropped_with_their_quotes_and_newer_ones_stay():
     assert drop_partitions(QUOTES, before=day)[-2:] == ["collector_quote_20251006", "collector_quote_20251007"]
     assert [at for at, *_ in held(one)] == [AT]
     assert drop_partitions(QUOTES, before=day) == []
+
+
+def test_days_that_are_no_longer_kept_are_dropped_a_day_after_nothing_is_written_to_them(settings, caplog):
+    settings.QUOTE_DAYS = 5
+    one, now = instrument(), AT
+    write(one, *(quote(now - back * DAY_US) for back in (5, 6, 7, 8)))
+    caplog.set_level("INFO", logger="collector.services.quote_retention")
+    assert drop_old_quotes(now=from_us(now))[-2:] == ["collector_quote_20250930", "collector_quote_20251001"]
+    assert [at for at, *_ in held(one)] == [now - 6 * DAY_US, now - 5 * DAY_US]
+    assert "dropped the quotes of" in caplog.text
+    assert drop_old_quotes(now=from_us(now)) == []
+    assert write(one, quote(now - 6 * DAY_US, 9.9), keep_from=kept_from(now)).expired == 1
