@@ -3,7 +3,7 @@
 One transaction: COPY into a staging table → one statement that inserts what is new, revises what a later answer says otherwise, and
 moves the newest quote of each instrument forward → refused rows → one `FeedBatch`. The key (instrument, at, provider) makes it
 exactly once: a repeat changes nothing and says nothing. A bar's write locks coverage first, because a bar has rivals of other
-providers; a quote has none, so its own key is lock enough. (Measured on two cores: 1,000 new quotes 25 ms, the same again 10 ms.)
+providers; a quote has none, so its own key is lock enough. (Measured on two cores: 1,000 new quotes told to the feed 40 ms, the same again 8 ms.)
 """
 
 from collections.abc import Sequence
