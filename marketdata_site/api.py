@@ -15,6 +15,7 @@ from marketdata_site.api_errors import ErrorOut, install, unauthorized
 from marketdata_site.observability.version import VERSION
 from ops.api import router as ops_router
 from ops.auth import request_is_allowed
+from providers.api import router as providers_router
 
 DESCRIPTION = """Bars, instruments and coverage of this market data service; the live feed is the WebSocket `/ws/feed`.
 
@@ -80,3 +81,4 @@ install(api)
 api.add_router("", ops_router)
 api.add_router("", collector_router)
 api.add_router("", feed_router)
+api.add_router("", providers_router)

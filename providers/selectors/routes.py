@@ -74,11 +74,16 @@ def candidate(entry: ProviderEntry, *, rank: int) -> Candidate:
         settle_after=entry.settle_after_seconds * SECOND_US,
         deadline_s=float(entry.timeout_seconds),
         slow_after_s=entry.slow_after_ms / 1_000,
-        allowance=Allowance(
-            per_minute=entry.rate_per_minute,
-            live_reserve_percent=entry.live_reserve_percent,
-            per_day=entry.rate_per_day,
-        ),
+        allowance=allowance_of(entry),
+    )
+
+
+def allowance_of(entry: ProviderEntry) -> Allowance:
+    """What the account may ask."""
+    return Allowance(
+        per_minute=entry.rate_per_minute,
+        live_reserve_percent=entry.live_reserve_percent,
+        per_day=entry.rate_per_day,
     )
 
 
