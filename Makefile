@@ -5,6 +5,9 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 POSTGRES_15 := /usr/lib/postgresql/15/bin
 SHELL := /bin/bash
+PYTEST := $(PY) -m pytest -q
+# Two processes with servers of their own each: much of a test's time is waiting for others.
+PARALLEL := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-pg15 faults check lint type fmt migrations imports bench docs clean
@@ -16,12 +19,12 @@ run: $(INSTALLED) ## the whole service with simulated vendors; Ctrl-C stops it
 	@$(PY) manage.py up
 
 test: $(INSTALLED) ## all tests (servers are started by themselves)
-	$(PY) -m pytest -q
+	$(PYTEST) $(PARALLEL)
 
 test-pg15: $(INSTALLED) ## the integration tests on Debian's Postgres 15
 	@if [ -x $(POSTGRES_15)/postgres ]; then \
 		echo "MARKETDATA_POSTGRES_BIN=$(POSTGRES_15) pytest tests/integration"; \
-		MARKETDATA_POSTGRES_BIN=$(POSTGRES_15) $(PY) -m pytest -q tests/integration; \
+		MARKETDATA_POSTGRES_BIN=$(POSTGRES_15) $(PYTEST) $(PARALLEL) tests/integration; \
 	elif [ "$$MARKETDATA_REQUIRE_TOOLS" = 1 ]; then \
 		echo "error: no Postgres 15 in $(POSTGRES_15): apt-get install postgresql-15" >&2; exit 1; \
 	else \
@@ -29,7 +32,7 @@ test-pg15: $(INSTALLED) ## the integration tests on Debian's Postgres 15
 	fi
 
 faults: $(INSTALLED) ## the fault tests alone: killed workers, restarted servers, ill vendors
-	$(PY) -m pytest -q tests/faults
+	$(PYTEST) tests/faults
 
 check: lint type migrations imports ## format, lint, types, missing migrations, imports one way
 
@@ -48,13 +51,13 @@ migrations: $(INSTALLED) # no model may differ from its migrations
 	$(PY) -W "ignore:Got an error checking a consistent migration history" manage.py makemigrations --check --dry-run
 
 imports: $(INSTALLED) # who may import whom
-	MARKETDATA_TEST_SERVERS=off $(PY) -m pytest -q tests/architecture/test_imports.py
+	MARKETDATA_TEST_SERVERS=off $(PYTEST) tests/architecture/test_imports.py
 
 bench: $(INSTALLED) ## the benchmarks, with the numbers to reach
 	$(PY) -m benchmarks
 
 docs: $(INSTALLED) ## links, variables and commands that the documentation names
-	MARKETDATA_TEST_SERVERS=off $(PY) -m pytest -q tests/architecture/test_docs.py
+	MARKETDATA_TEST_SERVERS=off $(PYTEST) tests/architecture/test_docs.py
 
 clean: ## remove the virtual environment and caches; the home with its data stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles

@@ -19,9 +19,15 @@ from marketdata_site import environment
 from marketdata_site.embedded import Servers, private
 
 _until_the_end = ExitStack()
+_PRIVATE = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "PROMETHEUS_MULTIPROC_DIR"}
+_MADE = "MARKETDATA_TEST_MADE"
+"""Names of the variables that this plugin set: a process of a parallel run inherits them, and makes its own instead."""
 
 
 def _start() -> Servers | None:
+    for name in os.environ.pop(_MADE, "").split():
+        del os.environ[name]
+    before = set(os.environ)
     os.environ["MARKETDATA_ROLE"] = "test"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketdata_site.settings")
     if "MARKETDATA_HOME" not in os.environ:
@@ -38,6 +44,7 @@ def _start() -> Servers | None:
         servers = _until_the_end.enter_context(private())
         os.environ.update({name: url for name, url in servers.environment().items() if not os.environ.get(name)})
     environment.prepare(with_servers=False)
+    os.environ[_MADE] = " ".join(sorted(_PRIVATE & (os.environ.keys() - before)))
     return servers
 
 
