@@ -11,6 +11,7 @@ from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
 from collector.selectors.evidence import covered, densities, doubts
 from collector.selectors.series import life
+from collector.services.naming import names_of, vendor_symbol
 from providers.lanes import Lane
 from providers.market.calendar import Calendar, get_calendar
 from providers.market.types import AssetClass, Capability, FeedScope, Hours, Interval, Micros, MicrosArray, to_us
@@ -57,11 +58,9 @@ class BarGroup:
         scope = candidate.account.feed_scope
         return scope is FeedScope.CONSOLIDATED or next(iter(self.series.values())).feed_scope == scope
 
-    def vendor_symbol(self, name: str, candidate: Candidate) -> str:
-        """How a provider spells it: as the instrument's row says, else as its adapter does."""
-        instrument = self.series[name].instrument
-        own: str | None = instrument.vendor_symbols.get(candidate.name)
-        return own or candidate.adapter.vendor_symbol(instrument.symbol, self.asset_class)
+    def vendor_symbols(self, names: Iterable[str], candidate: Candidate) -> dict[str, str]:
+        """How a provider spells them."""
+        return {name: vendor_symbol(self.series[name].instrument, candidate) for name in names}
 
     def open_slots(self, series: Series, judged_at: Micros) -> MicrosArray:
         """Closed expected slots of the window within the series' life that are not covered yet."""
@@ -103,7 +102,7 @@ def _group(job: BarsFetchJob, group: Sequence[Series], now: Micros) -> BarGroup:
     start, end = to_us(job.start), to_us(job.end)
     made = BarGroup(
         job=job,
-        series={_name(series, group): series for series in group},
+        series=dict(zip(names_of([one.instrument for one in group]), group, strict=True)),
         now=now,
         interval=interval,
         asset_class=AssetClass(group[0].instrument.asset_class),
@@ -115,9 +114,3 @@ def _group(job: BarsFetchJob, group: Sequence[Series], now: Micros) -> BarGroup:
     )
     made.look()
     return made
-
-
-def _name(series: Series, group: Sequence[Series]) -> str:
-    """Our symbol; where two venues in one job share it, the venue is part of the name."""
-    shared = sum(1 for other in group if other.instrument.symbol == series.instrument.symbol) > 1
-    return f"{series.instrument.symbol}@{series.instrument.mic}" if shared else series.instrument.symbol

@@ -116,7 +116,7 @@ class _Collection:
         question = ask_provider(
             candidate,
             query=self._query(candidate.account.adjustment),
-            vendor_symbols={name: self.group.vendor_symbol(name, candidate) for name in turn.names},
+            vendor_symbols=self.group.vendor_symbols(turn.names, candidate),
             newest=self.group.newest(turn.names),
             http=self.loop.http,
             watch=turn.watch,

@@ -103,7 +103,7 @@ def _carry_out(choice: Choice, step: Step, journey: Journey, names: list[str], w
         if name in settled:
             del wanted[name]
         else:
-            wanted[name] = str(answer.failed.get(name) or f"{step.provider}'s answer leaves slots open")
+            wanted[name] = str(answer.failed.get(name) or f"{step.provider}'s answer leaves something open")
     return turn.watch.stopped is None
 
 
