@@ -28,6 +28,8 @@ MAX_CONCURRENT_CALLS = 8
 DRY_SYMBOLS = 5
 """So many symbols in a row without the newest bar, of those that always have one, are no coincidence: a mute or stuck vendor.
 In a probe or trial one is enough: it is there to find out, and risks nothing by finding the vendor ill once too often."""
+LONGEST_SAMPLE_CALL_S = 20.0
+"""A probe's three calls must be over before its lease is (`providers.services.probes.LEASE`), however patient the provider's row is."""
 _STOPS_THE_ASK = (AuthFailed, NotEntitled, Throttled, LocalFault)
 """After one of these the other calls of the ask would only get the same."""
 
@@ -71,7 +73,7 @@ class Watch:
 
     def call_deadline_s(self, usual_s: float) -> float:
         """How long one call may take: live work waits behind a probe or trial, and a slow answer would not speak for the vendor."""
-        return min(usual_s, self.slow_after_s) if self.is_sample else usual_s
+        return min(usual_s, self.slow_after_s, LONGEST_SAMPLE_CALL_S) if self.is_sample else usual_s
 
     def may_start(self, running: int) -> bool:
         """Whether one more call may be made while `running` are under way: fewer with each failure, or silence, in a row."""

@@ -6,13 +6,14 @@ What is asked and what an answer is worth are the caller's: bars and quotes shar
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from marketdata_site.observability.clock import now_us
 from providers import metrics as provider_metrics
+from providers.errors import ProviderError
 from providers.fetching import ProviderResult
 from providers.lanes import Lane
 from providers.loop import EventLoopThread
@@ -68,7 +69,7 @@ def travel(choice: Choice, journey: Journey, wanted: dict[str, str]) -> Counter[
 
     Returns how many symbols each provider settled.
     """
-    failed: set[str] = set()
+    failed: dict[str, ProviderError] = {}
     settled: Counter[str] = Counter()
     for step in choice.decision.steps:
         names = [name for name in wanted if journey.takes(name, choice.candidates[step.provider])]
@@ -76,23 +77,30 @@ def travel(choice: Choice, journey: Journey, wanted: dict[str, str]) -> Counter[
             continue
         with _lease(choice, step) as is_ours:
             before = len(wanted)
-            if is_ours and not _carry_out(choice, step, journey, names, wanted):
-                failed.add(step.provider)
+            if is_ours and (stopped := _carry_out(choice, step, journey, names, wanted)) is not None:
+                failed[step.provider] = stopped
             settled[step.provider] += before - len(wanted)
         if not wanted:
             break
-    wanted.update({name: why or _nobody(choice) for name, why in wanted.items()})
+    wanted.update({name: why or _nobody(name, choice, journey, failed) for name, why in wanted.items()})
     return settled
 
 
-def _nobody(choice: Choice) -> str:
+def _nobody(name: str, choice: Choice, journey: Journey, failed: Mapping[str, ProviderError]) -> str:
     """Why a symbol was asked of nobody."""
     reasons = [f"{skipped.provider}: {skipped.reason}" for skipped in choice.decision.skipped]
-    return "; ".join(reasons) or "no provider in the policy takes it"
+    for provider in dict.fromkeys(step.provider for step in choice.decision.steps):
+        if provider in failed:
+            reasons.append(str(failed[provider]))
+        elif journey.takes(name, choice.candidates[provider]):
+            reasons.append(f"{provider}: its breaker is half-open, a probe of a few symbols comes first")
+        else:
+            reasons.append(f"{provider}: its prices or its feed are not those that the series is made of")
+    return "; ".join(reasons) or f"no provider in the policy for {choice.capability} of {choice.tier}"
 
 
-def _carry_out(choice: Choice, step: Step, journey: Journey, names: list[str], wanted: dict[str, str]) -> bool:
-    """One step; false when the provider is not to be asked again in this job."""
+def _carry_out(choice: Choice, step: Step, journey: Journey, names: list[str], wanted: dict[str, str]) -> ProviderError | None:
+    """One step; what stopped it when the provider is not to be asked again in this job."""
     turn = _turn(choice, step, journey, names)
     provider_metrics.selected(capability=choice.capability, provider=step.provider)
     answer = journey.ask(turn)
@@ -103,19 +111,21 @@ def _carry_out(choice: Choice, step: Step, journey: Journey, names: list[str], w
         if name in settled:
             del wanted[name]
         else:
-            wanted[name] = str(answer.failed.get(name) or f"{step.provider}'s answer leaves something open")
-    return turn.watch.stopped is None
+            wanted[name] = str(answer.failed.get(name) or f"{step.provider}'s answer is not all that is wanted")
+    return turn.watch.stopped
 
 
 def _turn(choice: Choice, step: Step, journey: Journey, names: list[str]) -> Turn:
     candidate = choice.candidates[step.provider]
+    # A probe holds the fleet's one lease, and live work waits behind a sample: neither may wait for tokens for long.
+    patience = PATIENCE_S[Lane.LIVE if step.use in _SAMPLES else choice.lane]
     toll = Purse(
         provider_id=candidate.provider_id,
         provider=candidate.name,
         allowance=candidate.allowance,
         lane=choice.lane,
         database=journey.loop.database,
-        patience_s=PATIENCE_S[choice.lane],
+        patience_s=patience,
     )
     return Turn(candidate, tuple(_sample(step.use, names, journey)), choice.watch(step), toll)
 
@@ -141,7 +151,7 @@ def _report(choice: Choice, step: Step, answer: ProviderResult[Any], promote: fl
     )
     fatal = next((error for error in answer.failed.values() if isolates(error, lane=choice.lane)), None)
     if fatal is not None:
-        isolate(provider_id=candidate.provider_id, capability=choice.capability, error=fatal, now=now)
+        isolate(provider_id=candidate.provider_id, capability=choice.capability, error=fatal, now=now, version=choice.version)
 
 
 @contextmanager

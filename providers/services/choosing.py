@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from providers import state_rows
-from providers.breaker import Phase, effective
+from providers.breaker import Breaker, Phase, effective
 from providers.budget import Room
 from providers.lanes import Lane
 from providers.market.types import Capability, Micros, from_us
 from providers.models import Incumbent, ProviderState
 from providers.policy import ProviderEntry, Snapshot
-from providers.routing import Decision, Step, decide
+from providers.registry import adapter_names
+from providers.routing import Decision, Skipped, Step, Use, decide
 from providers.scoring import phi_of, score
 from providers.selectors import Candidate, candidate
 from providers.services.budgeting import room_of
@@ -29,7 +30,7 @@ Refusal = Callable[[Candidate], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A decision with what it was made from, ready to be carried out."""
+    """A decision with what it was made from, ready to be carried out. `version`: the policy's number."""
 
     capability: Capability
     tier: str
@@ -38,13 +39,15 @@ class Choice:
     standings: tuple[Standing, ...]
     candidates: Mapping[str, Candidate]
     states: Mapping[str, State]
+    version: int | None = None
 
     def watch(self, step: Step) -> Watch:
         """What looks on while a step is carried out."""
         asked, state = self.candidates[step.provider], self.states[step.provider]
+        is_forced = step.use is Use.NORMAL and state.breaker.phase is not Phase.CLOSED
         return Watch(
             provider=step.provider,
-            breaker=state.breaker,
+            breaker=Breaker() if is_forced else state.breaker,  # one that is open would let no call out
             use=step.use,
             lane=self.lane,
             slow_after_s=asked.slow_after_s,
@@ -84,7 +87,8 @@ def look(
 ) -> Choice:
     """What `choose` would decide now, changing nothing."""
     names = [only] if only else list(snapshot.order(capability, tier))
-    entries = [snapshot.providers[name] for name in names if name in snapshot.providers]
+    named = [snapshot.providers[name] for name in names if name in snapshot.providers]
+    entries = [entry for entry in named if entry.adapter in adapter_names()]
     candidates = {entry.name: candidate(entry, rank=rank) for rank, entry in enumerate(entries)}
     states = _states(entries, capability, now)
     rooms = room_of({c.provider_id: c.allowance for c in candidates.values()}, lane=lane, now=now)
@@ -110,7 +114,14 @@ def look(
         lane=lane,
         probe_free={name for name, state in states.items() if state.probe_until is None or state.probe_until <= now},
     )
-    return Choice(capability, tier, lane, decision, standings, candidates, states)
+    decision = replace(decision, skipped=(*decision.skipped, *_without_adapter(named)))
+    return Choice(capability, tier, lane, decision, standings, candidates, states, version=snapshot.number)
+
+
+def _without_adapter(named: list[ProviderEntry]) -> list[Skipped]:
+    """A version outlives the code it was made for: who lost its file must not keep the others from being asked."""
+    lost = [entry for entry in named if entry.adapter not in adapter_names()]
+    return [Skipped(entry.name, f"this process has no adapter {entry.adapter!r}") for entry in lost]
 
 
 def _states(entries: list[ProviderEntry], capability: Capability, now: Micros) -> dict[str, State]:

@@ -43,12 +43,13 @@ def delete_old_samples(*, now: datetime) -> int:
 
 def _sample(pk: int, snapshot: Snapshot, *, at: datetime, now: Micros) -> HealthSample | None:
     with transaction.atomic():
-        # A row that is being reported on has its score written by that.
-        row = ProviderState.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+        row = ProviderState.objects.select_for_update(skip_locked=True).order_by("pk").filter(pk=pk).first()
+        # A row that is being reported on has its score written by that: it is sampled as it was before.
+        is_ours, row = row is not None, row or ProviderState.objects.filter(pk=pk).first()
         if row is None:
             return None
         state = refreshed(state_rows.at(state_rows.read(row), now=now), promote=snapshot.promote, now=now)
-        if state.breaker.phase is Phase.CLOSED:  # half-open is what time makes of open: whoever looks sees it, nobody writes it
+        if is_ours and state.breaker.phase is Phase.CLOSED:  # half-open is what time makes of open: nobody writes it
             save(row, state, now=now)
     scored = score(state.health, now=now, quota=_quota(row.provider_id, snapshot, now))
     return HealthSample(

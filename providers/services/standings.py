@@ -2,9 +2,10 @@
 
 import logging
 import random
+from collections import Counter
 from dataclasses import replace
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from providers import state_rows
 from providers.breaker import Phase, observe
@@ -12,7 +13,7 @@ from providers.errors import AuthFailed, NotEntitled, ProviderError
 from providers.health import Tally, add
 from providers.lanes import Lane
 from providers.market.types import SECOND_US, Micros, from_us
-from providers.models import ProviderState
+from providers.models import ActivePolicy, Provider, ProviderState
 from providers.outcomes import Outcome
 from providers.scoring import good_since, score
 from providers.state_rows import State
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 NETWORK_WINDOW_US = 10 * SECOND_US
 NETWORK_PROVIDERS = 3
 """So many providers that can't be reached within the window: what fails is our own network."""
+_NO_HOLDING = "SET LOCAL idle_in_transaction_session_timeout = '5s'"
+"""Else a worker that was stopped in a report would keep all others from reporting, and so from writing what they got."""
 _WRITTEN = (
     *("memory", "score", "parts", "good_since", "phase", "phase_since", "open_until", "trips"),
     *("used_at", "local_error_at", "updated_at"),
@@ -47,13 +50,16 @@ def report(
         if tally.seen:
             state = replace(state, used_at=now)
         save(row, state, now=now)
-    _tell(row, before, state)
+    _tell(row, before, state, tally)
     return state
 
 
 def locked(*, provider_id: int, capability: str) -> ProviderState:
-    """The row, made if need be, locked until the transaction ends."""
-    rows = ProviderState.objects.select_for_update().select_related(None)
+    """The row, made if need be, locked until the transaction ends; a process that is stopped meanwhile loses it soon."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NO_HOLDING)
+    # Not in the model's order: that joins the provider, whose row would be locked too, against every writer that refers to it.
+    rows = ProviderState.objects.select_for_update().order_by("pk")
     found = rows.filter(provider_id=provider_id, capability=capability).first()
     if found is None:
         ProviderState.objects.bulk_create(
@@ -71,20 +77,29 @@ def save(row: ProviderState, state: State, *, now: Micros) -> None:
     row.save(update_fields=_WRITTEN)
 
 
-def isolate(*, provider_id: int, capability: str, error: ProviderError, now: Micros) -> None:
-    """Leave a provider alone until a reload or an operator readmits it: for every capability after a bad key, for this one otherwise."""
+def isolate(*, provider_id: int, capability: str, error: ProviderError, now: Micros, version: int | None) -> None:
+    """Leave a provider alone until a reload or an operator readmits it: for every capability after a bad key, for this one otherwise.
+
+    `version` is the one that the job runs by. When another one is active by now nothing is done: its reload has readmitted the provider,
+    perhaps with a new key, and what was refused was the old one.
+    """
     reason = str(error)[:300]
     ProviderState.objects.bulk_create([ProviderState(provider_id=provider_id, capability=capability)], ignore_conflicts=True)
     with transaction.atomic():
+        # Locked, so that a reload either comes before and is seen, or after and readmits.
+        if ActivePolicy.objects.select_for_update().values_list("version_id", flat=True).first() != version:
+            return
         rows = ProviderState.objects.filter(provider_id=provider_id, isolated_at=None)
-        if not isinstance(error, AuthFailed):
+        about = "everything" if isinstance(error, AuthFailed) else capability
+        if about == capability:
             rows = rows.filter(capability=capability)
         ours = list(
             rows.select_for_update().order_by("pk").values_list("pk", flat=True)
         )  # in one order, or two would wait for ever
         count = ProviderState.objects.filter(pk__in=ours).update(isolated_at=from_us(now), isolated_reason=reason)
     if count:
-        log.error("provider %d is isolated: %s", provider_id, reason, extra={"action": "provider_isolated"})
+        name = Provider.objects.values_list("name", flat=True).get(pk=provider_id)
+        log.error("%s is isolated for %s: %s", name, about, reason, extra={"action": "provider_isolated"})
 
 
 def isolates(error: ProviderError | None, *, lane: Lane) -> bool:
@@ -130,12 +145,13 @@ def _network_is_ours(row: ProviderState, now: Micros) -> bool:
     return count >= NETWORK_PROVIDERS
 
 
-def _tell(row: ProviderState, before: State, after: State) -> None:
+def _tell(row: ProviderState, before: State, after: State, tally: Tally) -> None:
     if before.breaker.phase is after.breaker.phase:
         return
     until = f" until {from_us(after.breaker.open_until):%H:%M:%S} UTC" if after.breaker.open_until is not None else ""
+    saw = ", ".join(f"{outcome} {count}" for outcome, count in Counter(seen.outcome for seen in tally.seen).most_common())
     log.warning(
-        "the breaker of provider %d for %s is %s%s, was %s (trip %d)",
-        row.provider_id, row.capability, after.breaker.phase, until, before.breaker.phase, after.breaker.trips,
+        "the breaker of %s for %s is %s%s, was %s (trip %d); the calls of the last job: %s",
+        row.provider.name, row.capability, after.breaker.phase, until, before.breaker.phase, after.breaker.trips, saw or "none",
         extra={"action": f"breaker_{after.breaker.phase}"},
     )  # fmt: skip

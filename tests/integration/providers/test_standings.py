@@ -1,10 +1,11 @@
 """What calls said about providers, in the rows that all workers share."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from providers.breaker import Phase
 from providers.errors import AuthFailed, NotEntitled, VendorFault
@@ -17,6 +18,7 @@ from providers.policy import Snapshot
 from providers.routing import Use
 from providers.services import overrides, policies, probes, sampling, standings
 from providers.services.choosing import choose, look
+from providers.watch import MAX_CONCURRENT_CALLS
 from tests.builders import us
 from tests.integration.collector.rows import make_policy, make_provider
 
@@ -77,7 +79,20 @@ def test_breaker_opens_in_the_row_and_the_log_says_until_when(caplog: pytest.Log
     assert row.phase == "open"
     assert row.open_until is not None
     assert 30 <= (row.open_until - from_us(NOW + SECOND_US)).total_seconds() <= 33
-    assert [r.action for r in caplog.records if getattr(r, "action", "").startswith("breaker")] == ["breaker_open"]
+    told = [r for r in caplog.records if getattr(r, "action", "").startswith("breaker")]
+    assert [r.action for r in told] == ["breaker_open"]
+    assert told[0].getMessage().startswith("the breaker of polygon for bars_1m is open until ")
+    assert "vendor_error 5" in told[0].getMessage()
+
+
+def test_worker_that_is_stopped_in_a_report_loses_the_row_soon() -> None:
+    provider = make_provider()
+
+    standings.locked(provider_id=provider.pk, capability=BARS)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("5s",)
 
 
 def test_next_provider_is_asked_while_a_breaker_is_open_and_one_probe_goes_first_when_its_time_is_over() -> None:
@@ -145,7 +160,7 @@ def test_isolated_provider_is_not_asked_until_a_reload(error: AuthFailed | NotEn
     first = Provider.objects.get(name="first")
     ProviderState.objects.create(provider=first, capability="quotes_l1")
 
-    standings.isolate(provider_id=first.pk, capability=BARS, error=error, now=NOW)
+    standings.isolate(provider_id=first.pk, capability=BARS, error=error, now=NOW, version=snapshot.number)
 
     assert {row.capability for row in ProviderState.objects.exclude(isolated_at=None)} == capabilities
     choice = look(snapshot, capability=BARS, tier="T0", lane=Lane.LIVE, now=NOW)
@@ -153,6 +168,26 @@ def test_isolated_provider_is_not_asked_until_a_reload(error: AuthFailed | NotEn
     assert str(error) in choice.decision.skipped[0].reason
     policies.reload(author="me", through="command", now=from_us(NOW))
     assert _choose(snapshot)[0] == ("first", Use.NORMAL)
+
+
+def test_refusal_of_an_old_key_does_not_isolate_when_a_reload_came_between() -> None:
+    before = _policy("first")
+    first = Provider.objects.get(name="first")
+    policies.reload(author="me", through="command", now=from_us(NOW))
+
+    for version, is_isolated in ((before.number, False), (policies.current().number, True)):
+        standings.isolate(provider_id=first.pk, capability=BARS, error=AuthFailed("bad key"), now=NOW, version=version)
+        assert ProviderState.objects.exclude(isolated_at=None).exists() is is_isolated
+
+
+def test_log_names_the_isolated_provider_and_why(caplog: pytest.LogCaptureFixture) -> None:
+    snapshot = _policy("first")
+    pk = Provider.objects.get(name="first").pk
+    standings.isolate(provider_id=pk, capability=BARS, error=NotEntitled("no plan"), now=NOW, version=snapshot.number)
+
+    assert [r.getMessage() for r in caplog.records if getattr(r, "action", "") == "provider_isolated"] == [
+        "first is isolated for bars_1m: no plan"
+    ]
 
 
 def test_only_a_live_refusal_of_the_plan_isolates() -> None:
@@ -201,6 +236,32 @@ def test_forced_closed_is_asked_although_its_breaker_is_open() -> None:
     assert _choose(snapshot, now=NOW + 5 * SECOND_US) == [("first", Use.NORMAL)]
     overrides.unforce(provider_id=first.pk, capability=BARS)
     assert _choose(snapshot, now=NOW + 5 * SECOND_US) == [("first", Use.GENTLE)]
+
+
+@pytest.mark.parametrize("later", [5 * SECOND_US, 2 * MINUTE_US])
+def test_forced_closed_lets_as_many_calls_out_as_any_when_its_own_breaker_is_open_or_half_open(later: Micros) -> None:
+    snapshot = _policy("first")
+    first = Provider.objects.get(name="first")
+    _report(first, Outcome.VENDOR_ERROR, 5)
+    _forced(first, Phase.CLOSED)
+
+    choice = look(snapshot, capability=BARS, tier="T0", lane=Lane.LIVE, now=NOW + later)
+
+    assert choice.watch(choice.decision.steps[0]).may_start(MAX_CONCURRENT_CALLS - 1)
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_provider_without_an_adapter_in_this_process_is_skipped_and_the_others_are_asked(is_enabled: bool) -> None:
+    snapshot = _policy("first", "second")
+    lost = replace(snapshot.providers["first"], adapter="gone", is_enabled=is_enabled)
+
+    choice = look(
+        replace(snapshot, providers={**snapshot.providers, "first": lost}),
+        capability=BARS, tier="T0", lane=Lane.LIVE, now=NOW,
+    )  # fmt: skip
+
+    assert [step.provider for step in choice.decision.steps] == ["second"]
+    assert [(s.provider, s.reason) for s in choice.decision.skipped] == [("first", "this process has no adapter 'gone'")]
 
 
 @pytest.mark.parametrize(
@@ -266,6 +327,45 @@ def test_sample_is_taken_once_in_ten_seconds_of_who_is_in_use() -> None:
     assert [sample.at.second for sample in samples] == [0, 10]
     assert samples[0].score == pytest.approx(samples[0].parts["value"], abs=1e-4)
     assert {"availability_fast", "completeness_slow", "freshness_fast", "quota"} <= set(samples[0].parts)
+
+
+@many_connections
+def test_report_and_sample_wait_for_no_writer_of_rows_that_refer_to_the_provider() -> None:
+    snapshot = _policy("used")
+    used = Provider.objects.get(name="used")
+    _report(used, Outcome.OK, 3)
+
+    def elsewhere() -> int:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '1s'")
+            _report(used, Outcome.OK, 3)
+            sampling.sample(snapshot, now=NOW + 2 * SECOND_US)
+            return ProviderState.objects.filter(updated_at=from_us(NOW + 2 * SECOND_US)).count()
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        with connection.cursor() as cursor:  # as a foreign key's check does
+            cursor.execute("SELECT 1 FROM providers_provider WHERE id = %s FOR KEY SHARE", [used.pk])
+        assert pool.submit(elsewhere).result(10) == 1
+
+
+@many_connections
+def test_sample_is_taken_while_a_report_holds_the_row() -> None:
+    snapshot = _policy("used")
+    used = Provider.objects.get(name="used")
+    _report(used, Outcome.OK, 3)
+
+    def elsewhere() -> int:
+        try:
+            return sampling.sample(snapshot, now=NOW + 2 * SECOND_US)
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        standings.locked(provider_id=used.pk, capability=BARS)
+        assert pool.submit(elsewhere).result(10) == 1
 
 
 def test_old_samples_go() -> None:

@@ -1,0 +1,133 @@
+"""A job's way through the providers: what is left unasked says why, and waits for tokens are short where others wait behind."""
+
+import pytest
+
+from collector.services.failover import PATIENCE_S, Journey, Turn, travel
+from providers.errors import VendorFault
+from providers.fetching import ProviderResult
+from providers.health import Tally
+from providers.lanes import Lane
+from providers.loop import EventLoopThread
+from providers.market.types import MINUTE_US, BarBatch, Micros
+from providers.models import Provider
+from providers.outcomes import Outcome, Seen
+from providers.policy import Snapshot
+from providers.services import policies, probes
+from providers.services.choosing import Choice, look
+from providers.services.standings import report
+from tests.builders import us
+from tests.integration.collector.rows import make_policy, make_provider
+
+pytestmark = pytest.mark.django_db
+
+NOW = us("2025-10-08 14:00")
+BARS = "bars_1m"
+SYMBOLS = [f"S{i}" for i in range(9)]
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.services.failover.now_us", lambda: NOW)
+
+
+def _policy(*names: str) -> Snapshot:
+    for name in names:
+        make_provider(name, adapter="polygon")
+    make_policy(*names)
+    return policies.current()
+
+
+def _half_open(name: str) -> Provider:
+    provider, before = Provider.objects.get(name=name), NOW - 2 * MINUTE_US
+    failures = Tally(seen=tuple(Seen(before + i, Outcome.VENDOR_ERROR) for i in range(5)))
+    report(provider_id=provider.pk, capability=BARS, tally=failures, is_probe=False, promote=0.85, now=before + 10)
+    return provider
+
+
+def _choice(snapshot: Snapshot, *, lane: Lane = Lane.HISTORY, now: Micros = NOW) -> Choice:
+    return look(snapshot, capability=BARS, tier="T0", lane=lane, now=now)
+
+
+def _went(choice: Choice, *, takes: bool = True, is_well: bool = True) -> tuple[dict[str, str], list[Turn]]:
+    """What is left wanted, and the turns that were asked."""
+    turns: list[Turn] = []
+
+    def ask(turn: Turn) -> ProviderResult[BarBatch]:
+        turns.append(turn)
+        fault = VendorFault(f"{turn.candidate.name} answered 500")
+        for _ in turn.names:
+            if is_well:
+                turn.watch.went_well(at=NOW, elapsed_s=0.1, symbols=1, due=0, fresh=0, now=NOW)
+            elif turn.watch.stopped is None:
+                turn.watch.failed(fault, at=NOW, elapsed_s=0.1, symbols=1, now=NOW)
+        return ProviderResult(
+            candidate=turn.candidate,
+            batch=BarBatch.empty(),
+            answered=frozenset(turn.names if is_well else ()),
+            failed={} if is_well else dict.fromkeys(turn.names, fault),
+            asked_at=NOW,
+            received_at=NOW,
+            vendor_time=None,
+            is_delayed=False,
+            calls=1,
+            tally=turn.watch.tally(),
+        )
+
+    wanted = dict.fromkeys(SYMBOLS, "")
+    journey = Journey(
+        promote=0.85, loop=EventLoopThread(), takes=lambda *_: takes, ask=ask, take_in=lambda answer: answer.answered
+    )
+    travel(choice, journey, wanted)
+    return wanted, turns
+
+
+def test_symbols_beyond_a_probe_say_that_it_comes_first() -> None:
+    snapshot = _policy("first")
+    _half_open("first")
+
+    wanted, turns = _went(_choice(snapshot))
+
+    assert len(turns) == 1
+    assert set(wanted) == set(SYMBOLS) - set(turns[0].names)
+    assert set(wanted.values()) == {"first: its breaker is half-open, a probe of a few symbols comes first"}
+
+
+def test_job_that_lost_the_race_for_the_probe_says_so() -> None:
+    snapshot = _policy("first")
+    provider = _half_open("first")
+    choice = _choice(snapshot)
+    assert probes.take(provider_id=provider.pk, capability=BARS, holder="another", now=NOW)
+
+    wanted, turns = _went(choice)
+
+    assert turns == []
+    assert set(wanted) == set(SYMBOLS)
+    assert {"half-open" in why for why in wanted.values()} == {True}
+
+
+def test_symbols_beyond_a_failed_probe_say_what_stopped_it() -> None:
+    snapshot = _policy("first")
+    _half_open("first")
+
+    wanted, turns = _went(_choice(snapshot), is_well=False)
+
+    unasked = {why for name, why in wanted.items() if name not in turns[0].names}
+    assert unasked == {"first failed too often in this job, its circuit breaker opened"}
+
+
+def test_symbols_that_no_provider_may_be_asked_for_say_why() -> None:
+    snapshot = _policy("first")
+
+    assert set(_went(_choice(snapshot), takes=False)[0].values()) == {
+        "first: its prices or its feed are not those that the series is made of"
+    }
+    assert set(_went(_choice(Snapshot()))[0].values()) == {"no provider in the policy for bars_1m of T0"}
+
+
+def test_probe_of_a_history_job_waits_for_tokens_no_longer_than_live_work_does() -> None:
+    snapshot = _policy("first", "second")
+    _half_open("first")
+
+    _, turns = _went(_choice(snapshot))
+
+    assert [turn.toll._patience_s for turn in turns] == [PATIENCE_S[Lane.LIVE], PATIENCE_S[Lane.HISTORY]]
