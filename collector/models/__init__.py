@@ -1,5 +1,6 @@
 """Rows of what we collect and hold; one file a noun."""
 
+from collector.models.backfills import Abandonment, Backfill, BackfillState, DeadLetter
 from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, RejectedBar
 from collector.models.coverage import Absence, Coverage
 from collector.models.feed import FeedBatch
@@ -7,12 +8,16 @@ from collector.models.instruments import Instrument, Series, Tier
 from collector.models.quotes import LatestQuote, Quote, QuoteSeries, RejectedQuote
 
 __all__ = [
+    "Abandonment",
     "Absence",
+    "Backfill",
+    "BackfillState",
     "Bar",
     "BarAlternate",
     "BarRevision",
     "Coverage",
     "DailyBar",
+    "DeadLetter",
     "FeedBatch",
     "Instrument",
     "LatestQuote",
