@@ -35,6 +35,12 @@ def secrets_of(account: Account) -> tuple[str, ...]:
     return tuple(account.credentials.values())
 
 
+def is_plain_address(base_url: str) -> bool:
+    """Whether a base URL is free of the places in which secrets are written: before an @, behind a ?."""
+    parts = urlsplit(base_url)
+    return "@" not in parts.netloc and not parts.query and not parts.fragment
+
+
 def endpoint(account: Account, *, default: str, path: str) -> str:
     """Absolute URL of an encoded `path` (which may carry a query) below the account's base URL.
 

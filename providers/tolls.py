@@ -4,7 +4,7 @@ from typing import Protocol
 
 from providers.adapter import HttpResponse, Priced, RateNews, symbols_for
 from providers.errors import ProviderError
-from providers.refusals import rate_news_of
+from providers.refusals import rate_news_of, retry_after_s
 
 
 class Toll(Protocol):
@@ -25,7 +25,12 @@ class Toll(Protocol):
 
 
 def rate_news(adapter: object, response: HttpResponse) -> RateNews | None:
-    """What an answer says about the vendor's limit: by the adapter's own `rate_news`, else by the usual headers."""
+    """What an answer says about the vendor's limit: by the adapter's own `rate_news`, else by the usual headers.
+
+    A vendor that is down and says until when lets nothing through before: that is news for every worker, beside the failure.
+    """
+    if response.status >= 500 and "retry-after" in response.headers and (wait := retry_after_s(response.headers)) is not None:
+        return RateNews(left=0, resets_in_s=wait)
     own = getattr(adapter, "rate_news", None)
     news: RateNews | None = rate_news_of(response.headers) if own is None else own(response)
     return news

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from providers.accounts import check_options
+from providers.accounts import check_options, is_plain_address
 from providers.adapter import Adapter, optional_credential_names
 from providers.market.types import Adjustment, Capability, FeedScope, Interval
 from providers.policy.overrides import DEMOTE_VARIABLE, PROMOTE_VARIABLE
@@ -82,6 +82,8 @@ def _asking(entry: ProviderEntry) -> Iterator[str]:
         return
     if entry.base_url and not entry.base_url.startswith(("http://", "https://")):
         yield f"base_url of provider {entry.name!r} must start with http:// or https://"
+    elif not is_plain_address(entry.base_url):  # versions, differences and pages show it
+        yield f"base_url of provider {entry.name!r} must hold no user, password or query: secrets are named by its credentials"
     wanted, optional = set(adapter.credential_names), optional_credential_names(adapter)
     if not wanted <= set(entry.credentials) <= wanted | optional:
         got = ", ".join(sorted(entry.credentials)) or "none"

@@ -27,6 +27,9 @@ POLYGON = ProviderEntry(1, "polygon", "polygon", credentials={"api_key": "POLYGO
 ALPACA = ProviderEntry(
     2, "alpaca", "alpaca", credentials={"key_id": "ALPACA_API_KEY_ID", "secret_key": "ALPACA_API_SECRET_KEY"}
 )
+BASE_URL_WITH_SECRET = (
+    "base_url of provider 'polygon' must hold no user, password or query: secrets are named by its credentials"
+)
 ROW = row_entry(capability="bars_1m", tier="", providers=["polygon", "alpaca"])
 
 
@@ -107,6 +110,8 @@ class TestValidate:
             ({"adjustment": "x"}, "adjustment of provider 'polygon' must be one of raw, split, dividend, all, got 'x'"),
             ({"feed_scope": "x"}, "feed_scope of provider 'polygon' must be one of consolidated, iex, venue, got 'x'"),
             ({"base_url": "ftp://x"}, "base_url of provider 'polygon' must start with http:// or https://"),
+            ({"base_url": "https://me:pw@x"}, BASE_URL_WITH_SECRET),
+            ({"base_url": "https://x/v2?apikey=pw"}, BASE_URL_WITH_SECRET),
             ({"credentials": {}}, "credentials of provider 'polygon' must be api_key, got none"),
             ({"options": {"colour": 1}}, "unknown option 'colour', polygon knows none in provider 'polygon'"),
         ],

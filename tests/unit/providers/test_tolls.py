@@ -78,3 +78,15 @@ def test_call_names_no_more_symbols_than_one_request_can_ever_pay_for(tokens: in
     assert affordable(8, price=price, toll=Purse()) == size
     assert affordable(8, price=price, toll=None) == 8
     assert affordable(8, price=get_adapter("polygon").limits, toll=Purse()) == (8 if tokens else 1)
+
+
+@pytest.mark.parametrize("adapter", ["polygon", "twelve_data", "binance"])
+@pytest.mark.parametrize("said", ["90", "Tue, 02 Jan 2024 15:02:10 GMT"])
+def test_vendor_that_is_down_until_a_time_is_left_alone_until_then(adapter: str, said: str) -> None:
+    headers = {"retry-after": said, "date": DATE, "x-ratelimit-remaining": "7", "x-ratelimit-reset": str(EPOCH_S + 20)}
+    assert rate_news(get_adapter(adapter), HttpResponse(503, headers, b"")) == RateNews(left=0, resets_in_s=90.0)
+
+
+@pytest.mark.parametrize("headers", [{}, {"retry-after": "soon"}])
+def test_vendor_that_is_down_without_saying_how_long_says_nothing_of_its_limit(headers: dict[str, str]) -> None:
+    assert rate_news(get_adapter("polygon"), HttpResponse(503, headers, b"")) is None
