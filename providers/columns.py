@@ -1,6 +1,7 @@
 """Bars that a vendor sends as parallel arrays, one a column. Pure."""
 
 from collections.abc import Callable, Mapping
+from types import NoneType
 
 import numpy as np
 
@@ -48,7 +49,9 @@ def batch_of_columns(
 
 
 def _numbers(column: list[object]) -> Floats | None:
-    """Doubles of a column, NaN for null; None when something in it is no number."""
+    """Doubles of a column, NaN for null; None when something in it is no number: a text or a truth has to be looked at by itself."""
+    if not {type(value) for value in column} <= {int, float, NoneType}:
+        return None
     try:
         numbers = np.array(column, dtype=np.float64)
     except (ValueError, TypeError, OverflowError):

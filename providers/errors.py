@@ -26,13 +26,18 @@ class ProviderError(Exception):
     retryable = False
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
-        super().__init__(message)
+        super().__init__(_printable(message))
         self.status = status
 
     @property
     def code(self) -> str:
         """Short stable name for logs, metrics and rows, such as `throttled` or `not_entitled`."""
         return "".join("_" + c.lower() if c.isupper() else c for c in type(self).__name__).lstrip("_")
+
+
+def _printable(message: str) -> str:
+    """Vendors' words may hold what no log line and no database text can (NUL, a line's end, half a surrogate pair): spelled out."""
+    return message if message.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
 
 
 class RetryableError(ProviderError):

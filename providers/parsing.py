@@ -119,7 +119,7 @@ class LenientBars:
 
     def refuse(self, symbol: str, raw: object, *, reason: str) -> None:
         """Keep a row that must not become a bar."""
-        self._malformed.append(MalformedRow(symbol=symbol, raw=json.dumps(raw, default=str), reason=reason))
+        self._malformed.append(MalformedRow(symbol=symbol, raw=raw_text(raw), reason=reason))
 
     def batch(self) -> BarBatch:
         """What was read so far."""
@@ -143,10 +143,18 @@ def _read_row(raw: object, *, stamp: Callable[[object], Micros], names: Mapping[
     return stamp(raw[names["t"]]), BarRow(**prices, **rest)
 
 
+def raw_text(raw: object) -> str:
+    """A row as it is kept for an operator to see."""
+    try:
+        return json.dumps(raw, default=str)
+    except (ValueError, RecursionError):  # nested as deeply as JSON may just be
+        return "nested too deeply to be shown"
+
+
 def number(value: object, *, name: str) -> float:
     """A finite double of a JSON number or a string that holds one. Raises: ValueError that names the key."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{name} must be a number, got {str(value)[:40]!r}")  # noqa: TRY004
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or (isinstance(value, str) and "_" in value):
+        raise ValueError(f"{name} must be a number, got {str(value)[:40]!r}")
     try:
         parsed = float(value)
     except (ValueError, OverflowError):
@@ -158,38 +166,43 @@ def number(value: object, *, name: str) -> float:
 
 def micros_of_ms(value: object) -> Micros:
     """Epoch microseconds of epoch milliseconds in any number form. Raises: ValueError."""
-    micros = round(number(value, name="t") * 1000)
-    if abs(micros) > _STAMP_LIMIT_US:
-        raise ValueError(f"t is no epoch of milliseconds: {value!r}")
-    return micros
+    return _rounded(number(value, name="t") * 1000, f"t is no epoch of milliseconds: {value!r}")
 
 
 def micros_of_seconds(value: object) -> Micros:
     """Epoch microseconds of epoch seconds in any number form. Raises: ValueError."""
-    micros = round(number(value, name="t") * 1_000_000)
+    return _rounded(number(value, name="t") * 1_000_000, f"t is no epoch of seconds: {value!r}")
+
+
+def _rounded(micros: float, complaint: str) -> Micros:
     if abs(micros) > _STAMP_LIMIT_US:
-        raise ValueError(f"t is no epoch of seconds: {value!r}")
-    return micros
+        raise ValueError(complaint)
+    return round(micros)
 
 
 def micros_of_ms_column(values: list[float]) -> MicrosArray | None:
     """The same for a column; None when any is out of range."""
-    scaled = np.rint(np.array(values, dtype=np.float64) * 1000.0)
-    return None if (np.abs(scaled) > _STAMP_LIMIT_US).any() else scaled.astype(np.int64)
+    column = np.array(values, dtype=np.float64)
+    return None if (np.abs(column) > _STAMP_LIMIT_US / 1000).any() else np.rint(column * 1000.0).astype(np.int64)
 
 
 def micros_of_rfc3339(value: object) -> Micros:
     """Epoch microseconds of an RFC 3339 string with a zone; nanoseconds are rounded. Raises: ValueError."""
     try:
-        return to_us(msgspec.convert(value, type=AwareTime, strict=True))
+        micros = to_us(msgspec.convert(value, type=AwareTime, strict=True))
     except msgspec.ValidationError:
         raise ValueError(f"t must be an RFC 3339 time with a zone, got {str(value)[:40]!r}") from None
+    return _rounded(micros, f"t is no time of these centuries: {str(value)[:40]!r}")
 
 
-def micros_of_times(values: list[datetime]) -> MicrosArray:
-    """Epoch microseconds of aware datetimes; doubles of seconds hold microseconds exactly until 2106, where they reach 2**32."""
+def micros_of_times(values: list[datetime]) -> MicrosArray | None:
+    """Epoch microseconds of aware datetimes, None when any is out of range.
+
+    Doubles of seconds hold microseconds exactly until 2106, where they reach 2**32.
+    """
     seconds = np.array([moment.timestamp() for moment in values], dtype=np.float64)
-    return np.rint(seconds * 1_000_000.0).astype(np.int64)
+    micros = np.rint(seconds * 1_000_000.0)
+    return None if (np.abs(micros) > _STAMP_LIMIT_US).any() else micros.astype(np.int64)
 
 
 def json_document(body: bytes, *, secrets: Collection[str]) -> object:
@@ -219,7 +232,8 @@ def csv_rows(body: bytes, *, columns: Collection[str]) -> list[dict[str, str]] |
     """Rows of a CSV answer whose header names at least `columns`; None when the body has no such header.
 
     Rows of another length than the header keep their surplus under None, or lack the rest: the row's reader refuses them.
-    Raises: VendorFault when the last line does not end, because then it may be half a line.
+    Raises: VendorFault when the last line does not end, because then it may be half a line; MalformedAnswer for what is no CSV below
+    its header.
     """
     lines = body.decode("utf-8-sig", errors="replace")
     header, _, _ = lines.partition("\n")
@@ -227,7 +241,10 @@ def csv_rows(body: bytes, *, columns: Collection[str]) -> list[dict[str, str]] |
         return None
     if not lines.endswith("\n"):
         raise VendorFault(f"the answer broke off after {len(body)} bytes")
-    return list(csv.DictReader(io.StringIO(lines), skipinitialspace=True))
+    try:
+        return list(csv.DictReader(io.StringIO(lines), skipinitialspace=True))
+    except csv.Error as error:
+        raise MalformedAnswer(f"expected CSV of {header[:80]!r}: {error}") from None
 
 
 def has_broken_off(body: bytes) -> bool:

@@ -17,7 +17,7 @@ def batch_of_positions(*, symbol: str, rows: Sequence[object], places: Mapping[s
     `stamp_us`: microseconds in one unit of the stamp. Rows that cannot be read are kept as malformed.
     """
     table = _table(rows, list(places.values()))
-    if table is None or (np.abs(table[:, list(places).index("t")]) * stamp_us > _STAMP_LIMIT_US).any():
+    if table is None or (np.abs(table[:, list(places).index("t")]) > _STAMP_LIMIT_US / stamp_us).any():
         return _lenient(symbol, rows, places, stamp_us)
     return _batch(symbol, table, list(places), stamp_us)
 
@@ -26,8 +26,11 @@ def _table(rows: Sequence[object], places: Sequence[int]) -> Floats | None:
     """All values as doubles, a row a line; None when any row is odd."""
     if not all(isinstance(row, list) and len(row) > max(places) for row in rows):
         return None
+    values = [[row[place] for place in places] for row in rows]  # type: ignore[index]
+    if any(isinstance(value, bool) or (isinstance(value, str) and "_" in value) for row in values for value in row):
+        return None  # numpy reads them as numbers
     try:
-        table = np.array([[row[place] for place in places] for row in rows], dtype=np.float64)  # type: ignore[index]
+        table = np.array(values, dtype=np.float64)
     except (ValueError, TypeError, OverflowError):
         return None
     return table.reshape(len(rows), len(places)) if np.isfinite(table).all() else None

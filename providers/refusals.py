@@ -75,10 +75,10 @@ def vendor_text(body: bytes) -> str:
     """What the vendor says in an error body of any shape: the text behind its usual keys, else the body's beginning. Not
     redacted."""
     try:
-        document = json.loads(body)
+        said = _text_of(json.loads(body))
     except (ValueError, RecursionError):
-        document = None
-    return _text_of(document) or " ".join(body[:_TEXT_BYTES].decode("utf-8", errors="replace").split())
+        said = ""
+    return said or " ".join(body[:_TEXT_BYTES].decode("utf-8", errors="replace").split())
 
 
 def _text_of(value: object) -> str:

@@ -216,8 +216,9 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> tuple[Ba
     typed = decode_or_none(_TYPED, response.body)
     if typed is not None and (typed.bars is not msgspec.UNSET or typed.bar is not msgspec.UNSET):
         groups = _by_symbol(bars=typed.bars, bar=typed.bar, symbol=typed.symbol, query=query)
-        if set(groups) <= set(query.symbols):
-            return _typed_batch(groups), typed.next_page_token
+        batch = _typed_batch(groups)
+        if set(groups) <= set(query.symbols) and batch is not None:
+            return batch, typed.next_page_token
     document = json_object(response.body, secrets=secrets_of(account))
     if "bars" not in document and "bar" not in document:
         raise _refused(response, query, account)
@@ -247,12 +248,15 @@ def _by_symbol(*, bars: Any, bar: Any, symbol: object, query: BarQuery) -> dict[
     return {query.symbols[0] if symbol is None else str(symbol): rows}
 
 
-def _typed_batch(groups: dict[str, list[_Row]]) -> BarBatch:
+def _typed_batch(groups: dict[str, list[_Row]]) -> BarBatch | None:
     rows = [row for group in groups.values() for row in group]
+    start = micros_of_times([row.t for row in rows])
+    if start is None:
+        return None
     return batch_of_rows(
         symbols=tuple(groups),
         symbol_index=np.repeat(np.arange(len(groups), dtype=np.int32), [len(group) for group in groups.values()]),
-        start=micros_of_times([row.t for row in rows]),
+        start=start,
         rows=rows,
     )
 

@@ -263,7 +263,9 @@ def _check_interval(name: str, query: BarQuery) -> None:
     expected = _INTERVALS.get(query.interval, "daily")
     said = name.lower()
     is_odd = (
-        expected not in said if expected == "daily" or "min)" in said else re.search("daily|weekly|monthly", said) is not None
+        not re.search(rf"(?<!\d){expected}", said)  # 5min is in 15min too
+        if expected == "daily" or "min)" in said
+        else re.search("daily|weekly|monthly", said) is not None
     )
     if is_odd:
         raise MalformedAnswer(f"asked alpha_vantage for {expected}, got {name[:60]!r}", status=200)
@@ -293,15 +295,15 @@ def _names(answer: _Answer, query: BarQuery) -> dict[str, str]:
 
     Raises: MalformedAnswer when the rows are no bars: the retired intraday series of crypto had one price each.
     """
-    first = next((row for _, row in answer.rows if isinstance(row, dict)), None)
+    keys = dict.fromkeys(key for _, row in answer.rows if isinstance(row, dict) for key in row)  # of all: one row may lack some
     market = query.symbols[0].partition("/")[2].upper()
     names: dict[str, str] = {}
-    for key in first or ():
+    for key in keys:
         found = _COLUMN.fullmatch(key)
         if found and (_OURS[found[2].lower()] not in names or (found[3] or "").upper() == market):
             names[_OURS[found[2].lower()]] = key
-    if first is not None and not {"o", "h", "l", "c"} <= names.keys():
-        raise MalformedAnswer(f"alpha_vantage's rows are no bars but {joined(first)}", status=200)
+    if keys and not {"o", "h", "l", "c"} <= names.keys():
+        raise MalformedAnswer(f"alpha_vantage's rows are no bars but {joined(keys)[:80]}", status=200)
     return {"t": "stamp", "o": "open", "h": "high", "l": "low", "c": "close"} | names
 
 
@@ -318,7 +320,7 @@ def _zone(answer: _Answer, query: BarQuery) -> tzinfo:
         return UTC if query.asset_class in _PAIRS else _NEW_YORK
     try:
         return UTC if name.upper() == "UTC" else ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the zone files, or a name too long
         raise MalformedAnswer(f"alpha_vantage names an unknown time zone: {name[:40]!r}", status=200) from None
 
 

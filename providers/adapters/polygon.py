@@ -165,7 +165,10 @@ class Polygon:
     def _next_page(self, answer: _Answer, account: Account) -> HttpRequest | None:
         if not answer.next_url:
             return None
-        parts = urlsplit(answer.next_url)
+        try:
+            parts = urlsplit(answer.next_url)
+        except ValueError:
+            raise MalformedAnswer(f"polygon's next page is no URL: {answer.next_url[:20]!r}") from None
         query = "&".join(p for p in parts.query.split("&") if p and not p.lower().startswith("apikey="))
         if _BARS_PATH not in parts.path or not query:
             raise MalformedAnswer(f"polygon's next page is no page of bars: {parts.path[:80]!r}")

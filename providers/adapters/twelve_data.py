@@ -310,7 +310,8 @@ def _refused(entry: Mapping[str, Any], response: HttpResponse, symbols: tuple[st
         return NotEntitled(message, status=response.status)
     if code in (400, 404) and _SYMBOL.search(said):
         return UnknownSymbol(message, symbols=named_symbols(said, asked=symbols), status=response.status)
-    error = refusal(response=replace(response, status=code), account=account, symbols=symbols, forbidden=NotEntitled)
+    plain = replace(response, status=code, body=said.encode(errors="backslashreplace"))  # of a batch this symbol's words alone
+    error = refusal(response=plain, account=account, symbols=symbols, forbidden=NotEntitled)
     error.status = response.status
     return error
 

@@ -293,7 +293,9 @@ def _nothing_or_refused(response: HttpResponse, query: BarQuery, account: Accoun
 def _refused(response: HttpResponse, code: str, said: str, query: BarQuery, account: Account) -> ProviderError:
     """Codes stand for statuses where the status itself says nothing."""
     status = _STATUSES.get(code, response.status) if response.status == 200 else response.status
-    plain = replace(response, status=status, body=f"{code}: {said}".encode() if code else response.body)
+    plain = replace(
+        response, status=status, body=f"{code}: {said}".encode(errors="backslashreplace") if code else response.body
+    )
     error = refusal(response=plain, account=account, symbols=query.symbols, forbidden=NotEntitled)
     is_prose = not said.startswith("<")
     if code == "Forbidden" or (status in (400, 422) and _TOO_OLD.search(said)):

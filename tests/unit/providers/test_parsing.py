@@ -1,7 +1,16 @@
 import pytest
 
 from providers.errors import MalformedAnswer, VendorFault
-from providers.parsing import excerpt, has_broken_off, json_document, json_object, micros_of_ms, micros_of_rfc3339, number
+from providers.parsing import (
+    csv_rows,
+    excerpt,
+    has_broken_off,
+    json_document,
+    json_object,
+    micros_of_ms,
+    micros_of_rfc3339,
+    number,
+)
 
 BODY = '{"a": [1.5, "x \\" [ {", {"b": null, "c": "é"}], "d": -1.2e-5}'.encode()
 
@@ -38,7 +47,7 @@ def test_number_is_read_in_any_form(value: object, read: float) -> None:
     assert number(value, name="v") == read
 
 
-@pytest.mark.parametrize("value", [None, True, "", "1,5", "NaN", "inf", float("nan"), [], {}, 10**400])
+@pytest.mark.parametrize("value", [None, True, "", "1,5", "1_000", "NaN", "inf", float("nan"), [], {}, 10**400])
 def test_number_is_refused_by_name_when_it_is_none(value: object) -> None:
     with pytest.raises(ValueError, match=r"^vw must be"):
         number(value, name="vw")
@@ -66,3 +75,18 @@ def test_time_is_read_with_nanoseconds_and_offsets(text: str) -> None:
 def test_time_without_a_zone_or_form_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="RFC 3339"):
         micros_of_rfc3339(value)
+
+
+def test_time_that_no_calendar_can_spell_is_refused() -> None:
+    with pytest.raises(ValueError, match="no time of these centuries"):
+        micros_of_rfc3339("0001-01-01T00:00:00+14:00")
+
+
+@pytest.mark.parametrize("below", ["1,2\r3,4\n", "1," + "x" * 200_000 + "\n"])
+def test_table_that_is_none_below_its_header_is_malformed(below: str) -> None:
+    with pytest.raises(MalformedAnswer, match="expected CSV of 't,o'"):
+        csv_rows(f"t,o\n{below}".encode(), columns=("t", "o"))
+
+
+def test_words_that_nothing_can_store_are_spelled_out_in_an_error() -> None:
+    assert str(VendorFault("a\x00b\nc\ud800d\u00e9")) == "a\\x00b\\nc\\ud800d\u00e9"

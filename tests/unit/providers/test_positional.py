@@ -72,3 +72,9 @@ def test_stamp_out_of_all_time_is_malformed() -> None:
 )
 def test_pair_of_coins_is_told_by_its_joint_or_by_a_usual_quote(symbol: str, pair: tuple[str, str] | None) -> None:
     assert coin_pair(symbol) == pair
+
+
+@pytest.mark.parametrize("odd", [True, "1_000"])
+def test_what_only_our_tools_take_for_a_number_is_malformed(odd: object) -> None:
+    batch = read([[60, 1, 2, 1.5, odd, 3], [120, 1, 2, 1.5, 1.5, 3]])
+    assert (len(batch), len(batch.malformed)) == (1, 1)

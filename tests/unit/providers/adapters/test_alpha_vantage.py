@@ -364,3 +364,17 @@ def test_answer_that_ends_where_the_vendor_likes_proves_nothing_before_its_first
     if len(parse(document, query, **options).batch):
         first = int(parse(document, query, **options).batch.start.min())
         assert not parse(document, replace(query, start=first), **options).is_delayed
+
+
+def test_columns_are_known_from_all_rows_not_from_the_first_alone() -> None:
+    newest = {name: value for name, value in ROW.items() if name not in ("4. close", "5. volume")}
+    page = parse({"Meta Data": META, "Time Series (1min)": {"2024-01-02 09:31:00": newest, "2024-01-02 09:30:00": ROW}})
+    assert page.batch.volume.tolist() == [1000]
+    assert [row.reason for row in page.batch.malformed] == ["4. close must be a number, got 'None'"]
+
+
+def test_quarter_hours_do_not_pass_for_five_minutes() -> None:
+    five = replace(QUERY, interval=Interval.M5)
+    assert len(parse(answer("2024-01-02 09:30:00", name="Time Series (5min)"), five).batch) == 1
+    with pytest.raises(MalformedAnswer, match="for 5min, got 'Time Series \\(15min\\)'"):
+        parse(answer("2024-01-02 09:30:00", name="Time Series (15min)"), five)

@@ -145,3 +145,9 @@ def test_coins_of_one_venue_are_not_the_market() -> None:
     check_supported(
         FINNHUB, replace(QUERY, asset_class=AssetClass.CRYPTO), account=replace(ACCOUNT, feed_scope=FeedScope.VENUE)
     )
+
+
+@pytest.mark.parametrize("odd", [True, "NaN", "1_000"])
+def test_value_that_is_no_number_costs_its_row_alone(odd: object) -> None:
+    batch = parse(candles(T0, T0 + 60, c=[odd, 1.5])).batch
+    assert (batch.close.tolist(), [json.loads(row.raw)["c"] for row in batch.malformed]) == ([1.5], [odd])

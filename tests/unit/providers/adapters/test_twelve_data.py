@@ -303,3 +303,9 @@ def test_feed_of_one_exchange_is_refused() -> None:
 @pytest.mark.parametrize(("said", "most"), [({}, 120), ({"symbols_per_call": "8"}, 8)])
 def test_a_call_names_as_many_symbols_as_the_plan_has_credits(said: dict[str, str], most: int) -> None:
     assert symbols_per_call(VENDOR, replace(ACCOUNT, options=said)) == most
+
+
+def test_refusal_within_a_batch_is_told_in_its_own_words() -> None:
+    refused = {"code": 400, "message": "Invalid **interval** provided", "status": "error"}
+    with pytest.raises(BadRequest, match=r"answered 400: Invalid \*\*interval\*\* provided$"):
+        parse({"AAPL": refused, "MSFT": refused | {"meta": {"symbol": "MSFT", "note": "symbol AAPL not found"}}}, TWO)
