@@ -5,7 +5,6 @@ row never costs its batch. A price of 0 or null is "no side", which has no size 
 as they came: checking is `collector.core.quotes`' work.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import numpy as np
 
 from providers.market.quotes import SIZE_UNITS, QuoteBatch, SizeUnit
 from providers.market.types import MalformedRow, Micros, to_us
-from providers.parsing import micros_of_rfc3339, number
+from providers.parsing import micros_of_rfc3339, number, raw_text
 
 US_SIZES_IN_SHARES_SINCE = to_us(datetime(2025, 11, 3, tzinfo=ZoneInfo("America/New_York")))
 """From this date in New York the sizes of consolidated US quotes count shares; before it, round lots (mostly of 100 shares)."""
@@ -49,13 +48,17 @@ class QuoteRows:
     _rows: list[tuple[int, Micros, _Sides]] = field(default_factory=list)
     _malformed: list[MalformedRow] = field(default_factory=list)
 
-    def add(self, symbol: str, raw: object) -> None:
-        """Read one row of `symbol`; one of a symbol that is not in `symbols` was not asked for and is kept aside."""
+    def add(self, symbol: str, row: object, *, sent: object = None) -> None:
+        """Read one row of `symbol`; one of a symbol that is not in `symbols` was not asked for and is kept aside.
+
+        `sent`: what the vendor sent, where `row` was made of it.
+        """
+        raw = row if sent is None else sent
         if symbol not in self.symbols:
             self.refuse(symbol, raw, reason=f"{symbol[:40]!r} was not asked for")
             return
         try:
-            at, sides = self._read(raw)
+            at, sides = self._read(row)
         except ValueError as error:
             self.refuse(symbol, raw, reason=str(error))
             return
@@ -63,7 +66,7 @@ class QuoteRows:
 
     def refuse(self, symbol: str, raw: object, *, reason: str) -> None:
         """Keep a row that must not become a quote."""
-        self._malformed.append(MalformedRow(symbol=symbol, raw=json.dumps(raw, default=str), reason=reason))
+        self._malformed.append(MalformedRow(symbol=symbol, raw=raw_text(raw), reason=reason))
 
     def batch(self) -> QuoteBatch:
         """What was read so far."""
@@ -117,6 +120,11 @@ def us_size_unit(at: Micros) -> SizeUnit:
     if at == 0:
         return SizeUnit.UNKNOWN
     return SizeUnit.SHARES if at >= US_SIZES_IN_SHARES_SINCE else SizeUnit.ROUND_LOTS
+
+
+def in_base_units(at: Micros) -> SizeUnit:
+    """Units of the base currency or coin, at any time."""
+    return SizeUnit.BASE
 
 
 def micros_of_ns(value: object) -> Micros:

@@ -1,65 +1,30 @@
-"""Best bid and ask of crypto venues: from their rows to columns, and lists of which some symbols are unknown. Pure."""
+"""Quotes of crypto venues: how their rows are read, and lists of which some symbols are unknown. Pure."""
 
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Awaitable, Callable
 
 from providers.errors import UnknownSymbol
-from providers.market.quotes import SIZE_UNITS, QuoteBatch, QuoteQuery, SizeUnit
-from providers.market.types import MalformedRow, Micros
-from providers.parsing import number
+from providers.market.quotes import QuoteBatch, QuoteQuery
 from providers.quote_adapter import QuotePage
+from providers.quote_parsing import QuoteNames, QuoteRows, cut_micros_of_rfc3339, in_base_units
 
-_BASE = SIZE_UNITS.index(SizeUnit.BASE)
-_NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class VenueQuote:
-    """One quote as it came. `at` is 0 where the venue names no time; sizes are in units of the base coin."""
-
-    symbol: str
-    raw: object
-    bid: object = None
-    bid_size: object = None
-    ask: object = None
-    ask_size: object = None
-    at: Micros = 0
+PLACED = QuoteNames(at="time", bid="bid", ask="ask", bid_size="bid size", ask_size="ask size")
+"""Our names for values that a venue knows by their place; `sides` makes such a row."""
 
 
-def quote_batch(rows: Sequence[VenueQuote]) -> QuoteBatch:
-    """Columns. A price that is null, 0 or missing is no side, and such a side has no size; other odd values are malformed."""
-    symbols = tuple(dict.fromkeys(row.symbol for row in rows))
-    index, at, sides, malformed = [], [], [], []
-    for row in rows:
-        try:
-            sides.append((*_side(row.bid, row.bid_size, "bid"), *_side(row.ask, row.ask_size, "ask")))
-        except ValueError as error:
-            malformed.append(MalformedRow(symbol=row.symbol, raw=json.dumps(row.raw, default=str), reason=str(error)))
-            continue
-        index.append(symbols.index(row.symbol))
-        at.append(row.at)
-    table = np.array(sides, dtype=np.float64).reshape(len(sides), 4)
-    return QuoteBatch(
-        symbols=symbols,
-        symbol_index=np.array(index, dtype=np.int32),
-        at=np.array(at, dtype=np.int64),
-        bid=table[:, 0],
-        bid_size=table[:, 1],
-        ask=table[:, 2],
-        ask_size=table[:, 3],
-        size_unit=np.full(len(sides), _BASE, dtype=np.int8),
-        malformed=tuple(malformed),
-    )
+def venue_rows(symbols: tuple[str, ...], names: QuoteNames = PLACED) -> QuoteRows:
+    """Collects a venue's quotes: a time is RFC 3339, sizes count coins."""
+    return QuoteRows(symbols, names, cut_micros_of_rfc3339, in_base_units)
 
 
-def _side(price: object, size: object, name: str) -> tuple[float, float]:
-    worth = 0.0 if price is None else number(price, name=name)
-    if worth == 0:
-        return _NAN, _NAN
-    return worth, _NAN if size is None else number(size, name=f"{name} size")
+def sides(*, bid: object, ask: object, size_at: int) -> dict[str, object]:
+    """A row of two lists that begin with the price; without one a side is not there. Raises: ValueError for anything else."""
+    row: dict[str, object] = {}
+    for name, sent in (("bid", bid), ("ask", ask)):
+        side = [None] * (size_at + 1) if sent in (None, []) else sent
+        if not isinstance(side, list) or len(side) <= size_at:
+            raise ValueError(f"expected {name} to be a list of price and size, got {str(side)[:40]!r}")
+        row |= {name: side[0], f"{name} size": side[size_at]}
+    return row
 
 
 async def of_known(query: QuoteQuery, ask: Callable[[tuple[str, ...]], Awaitable[QuoteBatch]]) -> QuotePage:

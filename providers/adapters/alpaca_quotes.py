@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.errors import MalformedAnswer
-from providers.market.quotes import QuoteBatch, QuoteQuery, SizeUnit
-from providers.market.types import AssetClass, FeedScope, Micros
+from providers.market.quotes import QuoteBatch, QuoteQuery
+from providers.market.types import AssetClass, FeedScope
 from providers.parsing import joined
 from providers.quote_adapter import QuoteLimits
-from providers.quote_parsing import QuoteNames, QuoteRows, cut_micros_of_rfc3339, us_size_unit
+from providers.quote_parsing import QuoteNames, QuoteRows, cut_micros_of_rfc3339, in_base_units, us_size_unit
 
 LIMITS = QuoteLimits(
     asset_classes=frozenset({AssetClass.EQUITY, AssetClass.CRYPTO}),
@@ -39,7 +39,7 @@ def is_answer(document: Mapping[str, Any]) -> bool:
 def batch_of(document: Mapping[str, Any], query: QuoteQuery) -> QuoteBatch:
     """Quotes in any shape. Raises: MalformedAnswer where all of them are of symbols that were not asked for."""
     is_coin = query.asset_class is AssetClass.CRYPTO
-    quotes = QuoteRows(query.symbols, _NAMES, cut_micros_of_rfc3339, _in_coins if is_coin else us_size_unit)
+    quotes = QuoteRows(query.symbols, _NAMES, cut_micros_of_rfc3339, in_base_units if is_coin else us_size_unit)
     groups = _by_symbol(document, query)
     if groups and not set(groups) & set(query.symbols):
         raise MalformedAnswer(f"asked alpaca for {joined(query.symbols)}, got {joined(groups)[:80]}")
@@ -60,7 +60,3 @@ def _by_symbol(document: Mapping[str, Any], query: QuoteQuery) -> dict[str, list
     if symbol is None and len(query.symbols) != 1:
         raise MalformedAnswer(f"alpaca's quotes are neither a map nor those of one symbol, but {type(found).__name__}")
     return {query.symbols[0] if symbol is None else str(symbol): found if isinstance(found, list) else [found]}
-
-
-def _in_coins(at: Micros) -> SizeUnit:
-    return SizeUnit.BASE

@@ -17,7 +17,6 @@ Quirks that this file knows:
 
 import json
 import re
-from collections.abc import Mapping
 from typing import ClassVar
 
 from providers.adapter import Account, BarPage, Limits
@@ -30,8 +29,9 @@ from providers.market.types import Adjustment, AssetClass, BarBatch, BarQuery, F
 from providers.parsing import clamped, joined, within
 from providers.positional import batch_of_positions
 from providers.quote_adapter import QuoteLimits, QuotePage
+from providers.quote_parsing import QuoteNames
 from providers.registry import register
-from providers.venue_quotes import VenueQuote, of_known, quote_batch
+from providers.venue_quotes import of_known, venue_rows
 
 _INTERVALS = {
     Interval.M1: "1m",
@@ -42,6 +42,7 @@ _INTERVALS = {
     Interval.D1: "1d",
 }
 _PLACES = {"t": 0, "o": 1, "h": 2, "l": 3, "c": 4, "v": 5, "n": 8}
+_QUOTE_NAMES = QuoteNames(at="", bid="bidPrice", ask="askPrice", bid_size="bidQty", ask_size="askQty")
 _MS_US = 1_000
 _MOST_ROWS = 1_000
 _COINS = frozenset({AssetClass.CRYPTO})
@@ -116,20 +117,12 @@ class Binance:
 
     async def _tickers(self, symbols: tuple[str, ...], ask: Ask) -> QuoteBatch:
         tickers = await ask("public_get_ticker_bookticker", {"symbols": json.dumps(symbols, separators=(",", ":"))})
-        if not isinstance(tickers, list) or not all(isinstance(ticker, dict) for ticker in tickers):
+        if not isinstance(tickers, list):
             raise MalformedAnswer(f"expected a list of tickers, got {str(tickers)[:80]!r}")
-        return quote_batch([_quote(ticker, symbols) for ticker in tickers])
-
-
-def _quote(ticker: Mapping[str, object], symbols: tuple[str, ...]) -> VenueQuote:
-    symbol = ticker.get("symbol")
-    if symbol not in symbols:
-        raise MalformedAnswer(f"asked binance for {joined(symbols)}, got {str(symbol)[:40]!r}")
-    return VenueQuote(
-        symbol=str(symbol),
-        raw=ticker,
-        bid=ticker.get("bidPrice"),
-        bid_size=ticker.get("bidQty"),
-        ask=ticker.get("askPrice"),
-        ask_size=ticker.get("askQty"),
-    )
+        named = [str(ticker.get("symbol")) if isinstance(ticker, dict) else "nobody" for ticker in tickers]
+        if named and not set(named) & set(symbols):
+            raise MalformedAnswer(f"asked binance for {joined(symbols)}, got {joined(named)[:80]!r}")
+        quotes = venue_rows(symbols, _QUOTE_NAMES)
+        for symbol, ticker in zip(named, tickers, strict=True):
+            quotes.add(symbol, ticker)
+        return quotes.batch()

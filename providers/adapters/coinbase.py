@@ -23,11 +23,11 @@ from providers.coins import coin_pair
 from providers.errors import MalformedAnswer, UnsupportedRequest
 from providers.market.quotes import QuoteQuery
 from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval, Micros, from_us
-from providers.parsing import clamped, micros_of_rfc3339, within
+from providers.parsing import clamped, within
 from providers.positional import batch_of_positions
 from providers.quote_adapter import QuoteLimits, QuotePage
 from providers.registry import register
-from providers.venue_quotes import VenueQuote, quote_batch
+from providers.venue_quotes import sides, venue_rows
 
 _INTERVALS = frozenset({Interval.M1, Interval.M5, Interval.M15, Interval.H1, Interval.D1})
 _PLACES = {"t": 0, "l": 1, "h": 2, "o": 3, "c": 4, "v": 5}
@@ -96,25 +96,18 @@ class Coinbase:
         book = await ask("public_get_products_id_book", {"id": quote(symbol, safe=""), "level": 1})
         if not isinstance(book, dict) or not isinstance(book.get("bids"), list) or not isinstance(book.get("asks"), list):
             raise MalformedAnswer(f"expected a book, got {str(book)[:80]!r}")
-        return QuotePage(batch=quote_batch([_quote(symbol, book)]))
+        quotes = venue_rows(query.symbols)
+        try:
+            row = sides(bid=_best(book["bids"]), ask=_best(book["asks"]), size_at=1) | {"time": book.get("time")}
+            quotes.add(symbol, row, sent=book)
+        except ValueError as error:
+            quotes.refuse(symbol, book, reason=str(error))
+        return QuotePage(batch=quotes.batch())
 
 
 def _iso(moment: Micros) -> str:
     return from_us(moment).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def _quote(symbol: str, book: dict[str, Any]) -> VenueQuote:
-    (bid, bid_size), (ask, ask_size) = _top(book["bids"]), _top(book["asks"])
-    return VenueQuote(symbol=symbol, raw=book, bid=bid, bid_size=bid_size, ask=ask, ask_size=ask_size, at=_time(book))
-
-
-def _top(side: list[Any]) -> tuple[object, object]:
-    best = side[0] if side else None
-    return (best[0], best[1]) if isinstance(best, list) and len(best) > 1 else (None, None)
-
-
-def _time(book: dict[str, Any]) -> Micros:
-    try:
-        return micros_of_rfc3339(book["time"])
-    except (KeyError, ValueError):
-        return 0
+def _best(side: list[Any]) -> object:
+    return side[0] if side else None

@@ -10,7 +10,8 @@ Quirks that this file knows:
 - A minute without a trade is a row with volume 0, count 0 and four times the last price, kept as it is; its vwap `0.0` means that
   there is none.
 - Failures come with 200: `{"error": ["EQuery:Unknown asset pair"]}`.
-- Pairs are named in three ways: asked as `XBTUSD` (or `XBT/USD`), answered as `XXBTZUSD`. Bitcoin is XBT and Dogecoin XDG.
+- Pairs are named in three ways: asked as `XBTUSD` (or `XBT/USD`), answered as `XXBTZUSD`, and `USDTUSD` as `USDTZUSD`.
+  Bitcoin is XBT and Dogecoin XDG.
 - The ticker has no time; its sizes are the third place of `a` and `b`, in units of the base coin (the second is cut to whole ones).
 - One unknown pair refuses a whole list without naming it.
 """
@@ -33,7 +34,7 @@ from providers.parsing import clamped, joined, number, within
 from providers.positional import batch_of_positions
 from providers.quote_adapter import QuoteLimits, QuotePage
 from providers.registry import register
-from providers.venue_quotes import VenueQuote, of_known, quote_batch
+from providers.venue_quotes import of_known, sides, venue_rows
 
 _MINUTES = {
     Interval.M1: 1,
@@ -46,6 +47,7 @@ _MINUTES = {
 _PLACES = {"t": 0, "o": 1, "h": 2, "l": 3, "c": 4, "vw": 5, "v": 6, "n": 7}
 _MOST_ROWS = 720
 _COMPLETE_ROWS = _MOST_ROWS - 1
+_OWN_CURRENCIES = frozenset({"ZUSD", "ZEUR", "ZGBP", "ZCAD", "ZJPY", "ZAUD"})
 _OWN_NAMES = {"BTC": "XBT", "DOGE": "XDG"}
 _COINS = frozenset({AssetClass.CRYPTO})
 _VENUE = frozenset({FeedScope.VENUE})
@@ -106,7 +108,13 @@ class Kraken:
 
     async def _tickers(self, symbols: tuple[str, ...], ask: Ask) -> QuoteBatch:
         tickers = _by_asked(_result(await ask("public_get_ticker", {"pair": ",".join(symbols)})), symbols)
-        return quote_batch([_quote(symbol, ticker) for symbol, ticker in tickers.items()])
+        quotes = venue_rows(symbols)
+        for symbol, ticker in tickers.items():
+            try:
+                quotes.add(symbol, _sides(ticker), sent=ticker)
+            except ValueError as error:
+                quotes.refuse(symbol, ticker, reason=str(error))
+        return quotes.batch()
 
 
 def _result(document: object) -> dict[str, Any]:
@@ -125,9 +133,9 @@ def _by_asked(result: Mapping[str, object], symbols: tuple[str, ...]) -> dict[st
 
 
 def _plain(name: str) -> str:
-    """One name for `XBTUSD`, `XBT/USD`, `BTC/USD` and `XXBTZUSD`."""
-    if len(name) == 8 and name[0] == "X" and name[4] in "XZ":
-        name = name[1:4] + name[5:]
+    """One name for `XBTUSD`, `XBT/USD`, `BTC/USD` and `XXBTZUSD`; and one for `USDTUSD` and `USDTZUSD`."""
+    if len(name) == 8 and ((name[0] == "X" and name[4] in "XZ") or name[4:] in _OWN_CURRENCIES):
+        name = name[:4].removeprefix("X") + name[5:]
     base, _, quote = name.partition("/")
     return _OWN_NAMES.get(base, base) + _OWN_NAMES.get(quote, quote)
 
@@ -142,7 +150,7 @@ def _committed(batch: BarBatch, last: object) -> BarBatch:
     return batch.where(batch.start <= newest)
 
 
-def _quote(symbol: str, ticker: object) -> VenueQuote:
-    sides = ticker if isinstance(ticker, dict) else {}
-    bid, ask = (side if isinstance(side := sides.get(name), list) and len(side) > 2 else [None] * 3 for name in "ba")
-    return VenueQuote(symbol=symbol, raw=ticker, bid=bid[0], bid_size=bid[2], ask=ask[0], ask_size=ask[2])
+def _sides(ticker: object) -> dict[str, object]:
+    if not isinstance(ticker, dict):
+        raise ValueError("expected an object")  # noqa: TRY004 - one error class for "no row"
+    return sides(bid=ticker.get("b"), ask=ticker.get("a"), size_at=2)

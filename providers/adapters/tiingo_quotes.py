@@ -20,7 +20,7 @@ from providers.market.quotes import QuoteBatch, QuoteQuery, SizeUnit
 from providers.market.types import AssetClass, FeedScope, Micros
 from providers.parsing import joined
 from providers.quote_adapter import QuoteLimits
-from providers.quote_parsing import QuoteNames, QuoteRows, cut_micros_of_rfc3339
+from providers.quote_parsing import QuoteNames, QuoteRows, cut_micros_of_rfc3339, in_base_units
 
 _PAIRS = frozenset({AssetClass.FX, AssetClass.CRYPTO})
 LIMITS = QuoteLimits(
@@ -35,7 +35,7 @@ _NAMES = QuoteNames(at="quoteTimestamp", bid="bidPrice", ask="askPrice", bid_siz
 
 def batch_of(rows: list[Any], query: QuoteQuery) -> QuoteBatch:
     """Quotes of a list. Raises: MalformedAnswer where all of them are of tickers that were not asked for."""
-    quotes = QuoteRows(query.symbols, _NAMES, cut_micros_of_rfc3339, _in_shares if _is_stock(query) else _in_base)
+    quotes = QuoteRows(query.symbols, _NAMES, cut_micros_of_rfc3339, _in_shares if _is_stock(query) else in_base_units)
     asked = {symbol.lower(): symbol for symbol in query.symbols}
     tickers = [_ticker(row, query) for row in rows]
     if tickers and not any(ticker.lower() in asked for ticker in tickers):
@@ -74,7 +74,3 @@ def _says_nothing(row: object) -> bool:
 
 def _in_shares(at: Micros) -> SizeUnit:
     return SizeUnit.SHARES
-
-
-def _in_base(at: Micros) -> SizeUnit:
-    return SizeUnit.BASE

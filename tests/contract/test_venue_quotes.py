@@ -38,7 +38,7 @@ def test_best_bid_and_ask_come_with_sizes_in_coins(name: str) -> None:
     assert (batch.bid[0], batch.bid_size[0], batch.ask[0], batch.ask_size[0]) == (10, 2.5, 10.5, 3.25)
     assert SIZE_UNITS[batch.size_unit[0]] is SizeUnit.BASE
     assert batch.symbols == (SYMBOLS[name],)
-    assert batch.at[0] == (START + 123_457 if name == "coinbase" else 0)
+    assert batch.at[0] == (START + 123_456 if name == "coinbase" else 0)
     assert len(requests) == 1
 
 
@@ -48,7 +48,7 @@ def test_best_bid_and_ask_come_with_sizes_in_coins(name: str) -> None:
         ("binance", [{"symbol": "BTCUSDT", "bidPrice": "0.00000000", "bidQty": "0.0", "askPrice": "10.5", "askQty": "1"}]),
         ("kraken", {"error": [], "result": {"XXBTZUSD": {"a": ["10.5", "1", "1.0"], "b": []}}}),
         ("kraken", {"error": [], "result": {"XXBTZUSD": {"a": ["10.5", "1", "1.0"]}}}),
-        ("coinbase", {"bids": [], "asks": [["10.5", "1", 1]], "time": "soon"}),
+        ("coinbase", {"bids": [], "asks": [["10.5", "1", 1]]}),
     ],
 )
 def test_side_without_a_price_has_no_size_either(name: str, book: object) -> None:
@@ -64,11 +64,47 @@ def test_foreign_quotes_are_malformed(name: str, body: object) -> None:
         ask_client(venue(name), QuoteQuery((SYMBOLS[name],), CRYPTO), answer(body))
 
 
+@pytest.mark.parametrize(
+    ("name", "book", "reason"),
+    [
+        (
+            "kraken",
+            {"error": [], "result": {"XXBTZUSD": {"a": ["10.5", "1", "1"], "b": ["10.0"]}}},
+            "expected bid to be a list",
+        ),
+        ("kraken", {"error": [], "result": {"XXBTZUSD": {"a": "10.5", "b": ["10", "1", "1"]}}}, "expected ask to be a list"),
+        ("kraken", {"error": [], "result": {"XXBTZUSD": ["10.5"]}}, "expected an object"),
+        ("coinbase", {"bids": [{"price": "10"}], "asks": [["10.5", "1", 1]]}, "expected bid to be a list"),
+        ("coinbase", {"bids": [["10", True, 1]], "asks": []}, "bid size must be a number"),
+        ("coinbase", {"bids": [["10", "1", 1]], "asks": [], "time": "soon"}, "RFC 3339"),
+    ],
+)
+def test_side_that_cannot_be_read_does_not_pass_for_none(name: str, book: object, reason: str) -> None:
+    batch = ask_client(venue(name), QuoteQuery((SYMBOLS[name],), CRYPTO), answer(book))[0].batch
+    (row,) = batch.malformed
+    assert (len(batch), row.symbol) == (0, SYMBOLS[name])
+    assert reason in row.reason
+    assert json.loads(row.raw) == (book["result"]["XXBTZUSD"] if name == "kraken" else book)
+
+
+def test_ticker_that_was_not_asked_for_costs_the_others_nothing() -> None:
+    tickers = [{**BOOKS["binance"][0], "symbol": "LTCUSDT"}, BOOKS["binance"][0]]
+    batch = ask_client(venue("binance"), QuoteQuery(("BTCUSDT", "ETHUSDT"), CRYPTO), answer(tickers))[0].batch
+    assert (len(batch), [row.symbol for row in batch.malformed]) == (1, ["LTCUSDT"])
+
+
+@pytest.mark.parametrize(("asked", "named"), [("USDTUSD", "USDTZUSD"), ("XBTUSD", "XXBTZUSD"), ("ETHXBT", "XETHXXBT")])
+def test_kraken_answers_under_its_own_name_of_a_pair(asked: str, named: str) -> None:
+    body = {"error": [], "result": {named: BOOKS["kraken"]["result"]["XXBTZUSD"]}}
+    page, _ = ask_client(venue("kraken"), QuoteQuery((asked,), CRYPTO), answer(body))
+    assert (page.batch.symbols, page.batch.bid.tolist()) == ((asked,), [10])
+
+
 def test_quote_that_cannot_be_read_is_kept_aside() -> None:
     tickers = [BOOKS["binance"][0], {**BOOKS["binance"][0], "symbol": "ETHUSDT", "askPrice": "much"}]
     page, _ = ask_client(venue("binance"), QuoteQuery(("BTCUSDT", "ETHUSDT"), CRYPTO), answer(tickers))
     assert len(page.batch) == 1
-    assert [(row.symbol, row.reason) for row in page.batch.malformed] == [("ETHUSDT", "ask must be a number, got 'much'")]
+    assert [(row.symbol, row.reason) for row in page.batch.malformed] == [("ETHUSDT", "askPrice must be a number, got 'much'")]
 
 
 @pytest.mark.parametrize("name", ["binance", "kraken"])
