@@ -7,7 +7,7 @@ POSTGRES_15 := /usr/lib/postgresql/15/bin
 SHELL := /bin/bash
 PYTEST := $(PY) -m pytest -q
 # Two processes with servers of their own each: much of a test's time is waiting for others.
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-pg15 faults check lint type fmt migrations imports bench docs clean
