@@ -118,6 +118,11 @@ class DeadLetter(models.Model):
             models.Index(fields=["-died_at", "-backfill"], name="dead_letter_newest_first"),
             models.Index(fields=["fingerprint", "-died_at"], name="dead_letter_by_fingerprint"),
         )
+        permissions = (
+            ("requeue_deadletter", "Can requeue a dead job"),
+            ("bulk_deadletter", "Can requeue or discard many dead jobs at once"),
+            ("discard_deadletter", "Can discard a dead job and undo it"),
+        )
 
     def __str__(self) -> str:
         return f"{self.reason} of {self.backfill_id}"
