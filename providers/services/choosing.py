@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from django.db import transaction
+
 from providers import state_rows
 from providers.breaker import Breaker, Phase, effective
 from providers.budget import Room
@@ -16,6 +18,7 @@ from providers.routing import Decision, Skipped, Step, Use, decide
 from providers.scoring import phi_of, score
 from providers.selectors import Candidate, candidate
 from providers.services.budgeting import room_of
+from providers.services.policies import is_held_active
 from providers.services.standings import refreshed
 from providers.standing import Standing, Thresholds
 from providers.state_rows import State
@@ -190,10 +193,13 @@ def _keep(choice: Choice, *, now: Micros) -> None:
     rows = Incumbent.objects.filter(capability=choice.capability, tier=choice.tier)
     if rows.filter(provider_id=held).exists():
         return
-    _, is_new = Incumbent.objects.update_or_create(
-        capability=choice.capability,
-        tier=choice.tier,
-        defaults={"provider_id": held, "since": from_us(now), "why": choice.decision.why[:300]},
-    )
+    with transaction.atomic():
+        if not is_held_active(choice.version):  # a job of the version before would bring back the place that the reload cleared
+            return
+        _, is_new = Incumbent.objects.update_or_create(
+            capability=choice.capability,
+            tier=choice.tier,
+            defaults={"provider_id": held, "since": from_us(now), "why": choice.decision.why[:300]},
+        )
     level = logging.INFO if is_new else logging.WARNING
     log.log(level, "%s of %s: %s", choice.capability, choice.tier, choice.decision.why, extra={"action": "first_place_moved"})

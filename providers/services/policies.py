@@ -78,6 +78,14 @@ def running_version() -> int | None:
     return seen[0][0] if seen else None
 
 
+def is_held_active(number: int | None) -> bool:
+    """Whether a version is the active one, and stays it until the caller's transaction ends.
+
+    For what a job writes that a reload clears away: a reload either comes before and is seen, or after and clears it.
+    """
+    return ActivePolicy.objects.select_for_update().values_list("version_id", flat=True).first() == number
+
+
 def version(number: int) -> Snapshot:
     """A stored version. Raises: PolicyVersion.DoesNotExist."""
     return from_json(PolicyVersion.objects.values_list("content", flat=True).get(pk=number), number=number)

@@ -13,9 +13,10 @@ from providers.errors import AuthFailed, NotEntitled, ProviderError
 from providers.health import Tally, add
 from providers.lanes import Lane
 from providers.market.types import SECOND_US, Micros, from_us
-from providers.models import ActivePolicy, Provider, ProviderState
+from providers.models import Provider, ProviderState
 from providers.outcomes import Outcome
 from providers.scoring import good_since, score
+from providers.services.policies import is_held_active
 from providers.state_rows import State
 
 log = logging.getLogger(__name__)
@@ -86,8 +87,7 @@ def isolate(*, provider_id: int, capability: str, error: ProviderError, now: Mic
     reason = str(error)[:300]
     ProviderState.objects.bulk_create([ProviderState(provider_id=provider_id, capability=capability)], ignore_conflicts=True)
     with transaction.atomic():
-        # Locked, so that a reload either comes before and is seen, or after and readmits.
-        if ActivePolicy.objects.select_for_update().values_list("version_id", flat=True).first() != version:
+        if not is_held_active(version):
             return
         rows = ProviderState.objects.filter(provider_id=provider_id, isolated_at=None)
         about = "everything" if isinstance(error, AuthFailed) else capability

@@ -304,6 +304,17 @@ def test_new_order_holds_at_once_and_an_unchanged_one_keeps_its_first_place() ->
     assert Incumbent.objects.get(capability="bars_1d").provider.name == "second"
 
 
+def test_job_of_the_version_before_does_not_bring_its_first_place_back() -> None:
+    before = _policy("first", "second")
+    RoutingPolicy.objects.update(providers=["second", "first"])
+    assert policies.reload(author="me", through="command", now=from_us(NOW)).ok
+
+    assert _choose(before)[0] == ("first", Use.NORMAL)
+    assert not Incumbent.objects.exists()
+    assert _choose(policies.current())[0] == ("second", Use.NORMAL)
+    assert Incumbent.objects.get().provider.name == "second"
+
+
 def test_looking_changes_nothing() -> None:
     snapshot = _policy("first", "second")
 
