@@ -220,12 +220,26 @@ UNFOLD = {
             {
                 "title": "Who is asked",
                 "items": [
+                    _link("Routing", "fork_right", "admin:providers_routing", "providers.view_routingpolicy"),
+                    _link(
+                        "Provider health",
+                        "monitor_heart",
+                        "admin:providers_providerstate_changelist",
+                        "providers.view_providerstate",
+                    ),
+                    _link("Health history", "ssid_chart", "admin:providers_health_history", "providers.view_providerstate"),
                     _link("Providers", "dns", "admin:providers_provider_changelist", "providers.view_provider"),
                     _link(
                         "Routing policies",
                         "alt_route",
                         "admin:providers_routingpolicy_changelist",
                         "providers.view_routingpolicy",
+                    ),
+                    _link(
+                        "Policy versions",
+                        "history",
+                        "admin:providers_policyversion_changelist",
+                        "providers.view_policyversion",
                     ),
                 ],
             },

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.urls import URLPattern, path
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from collector.admin.routing_page import RoutingPage
 from collector.models import Tier
 from providers.admin import RoutingPolicyAdmin as PlainRoutingPolicyAdmin
 from providers.models import RoutingPolicy
@@ -59,3 +61,8 @@ class RoutingPolicyAdmin(PlainRoutingPolicyAdmin):
     """In which order providers are asked."""
 
     form = RoutingPolicyForm
+
+    def get_urls(self) -> list[URLPattern]:
+        """Adds the page that explains the choice of a moment."""
+        page = self.admin_site.admin_view(RoutingPage.as_view(model_admin=self))
+        return [path("routing/", page, name="providers_routing"), *super().get_urls()]

@@ -43,6 +43,8 @@ class ProviderState(models.Model):
 
     class Meta:
         ordering = ("provider__name", "capability")
+        verbose_name = verbose_name_plural = "provider health"
+        permissions = (("override_breaker", "Can force breakers open or closed and readmit isolated providers"),)
         constraints = (
             models.UniqueConstraint(fields=["provider", "capability"], name="state_once_per_provider_and_capability"),
             models.CheckConstraint(condition=Q(score__gte=0) & Q(score__lte=1), name="state_score_is_a_share"),
@@ -51,7 +53,7 @@ class ProviderState(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.provider_id} {self.capability}: {self.phase}, {self.score:.2f}"
+        return f"{self.provider} at {self.capability}"
 
 
 class HealthSample(models.Model):

@@ -15,8 +15,18 @@ class Change:
     after: Any
     source: str
 
+    @property
+    def before_text(self) -> str:
+        """As people read it."""
+        return _shown(self.before)
+
+    @property
+    def after_text(self) -> str:
+        """As people read it."""
+        return _shown(self.after)
+
     def __str__(self) -> str:
-        return f"{self.what}: {_shown(self.before)} → {_shown(self.after)}   [{self.source}]"
+        return f"{self.what}: {self.before_text} → {self.after_text}   [{self.source}]"
 
 
 def diff(old: Snapshot, new: Snapshot) -> list[Change]:

@@ -63,14 +63,15 @@ class ProviderHealth:
         )
 
 
-def providers_health(snapshot: Snapshot, *, now: Micros) -> list[ProviderHealth]:
-    """All providers of a version by name, in four queries."""
+def providers_health(snapshot: Snapshot, *, now: Micros, with_unused: bool = False) -> list[ProviderHealth]:
+    """All providers of a version by name, in four queries; `with_unused`: also at capabilities that no policy names any more."""
     entries = sorted(snapshot.providers.values(), key=lambda entry: entry.name)
     rows = {
         (row.provider_id, row.capability): row
         for row in ProviderState.objects.filter(provider_id__in=[entry.id for entry in entries])
     }
     firsts = list(Incumbent.objects.order_by("tier").values_list("capability", "tier", "provider_id"))
+    named = {entry.name: capabilities_of(snapshot, entry.name) for entry in entries}
     allowances = {entry.id: allowance_of(entry) for entry in entries}
     rooms = {lane: room_of(allowances, lane=lane, now=now) for lane in Lane}
     return [
@@ -84,7 +85,8 @@ def providers_health(snapshot: Snapshot, *, now: Micros) -> list[ProviderHealth]
                     first_for=tuple(t for c, t, held in firsts if (c, held) == (capability, entry.id)),
                     now=now,
                 )
-                for capability in capabilities_of(snapshot, entry.name)
+                for capability in Capability
+                if capability in named[entry.name] or (with_unused and (entry.id, capability) in rows)
             ),
             rooms={lane: rooms[lane][entry.id] for lane in Lane},
         )

@@ -57,8 +57,13 @@ def status(*, now: datetime) -> Status:
         last_attempt=ReloadAttempt.objects.first(),
         faults=policies.validate_draft(),
         changes=policies.changes(),
-        processes=[_process(row, active=number, now=now) for row in ProcessVersion.objects.all()],
+        processes=processes(active=number, now=now),
     )
+
+
+def processes(*, active: int | None, now: datetime) -> list[ProcessStatus]:
+    """Every process that reported within a day, beside the active version."""
+    return [_process(row, active=active, now=now) for row in ProcessVersion.objects.all()]
 
 
 def versions(*, limit: int, before: int | None = None) -> list[PolicyVersion]:

@@ -10,8 +10,8 @@ from collector.models import Instrument, Tier
 from collector.selectors.refusals import refusal_for
 from collector.selectors.series import find_instruments
 from marketdata_site.observability import clock
-from ops.explaining import as_json, as_text
 from providers.api_errors import ApiError
+from providers.explaining import as_json, as_text
 from providers.lanes import Lane
 from providers.market.types import Capability, Micros
 from providers.selectors.explanations import explain

@@ -86,6 +86,8 @@ class TestProviders:
         "overlap_seconds": 900,
         "settle_after_seconds": 90,
         "timeout_seconds": 20,
+        "slow_after_ms": 5000,
+        "live_reserve_percent": 50,
     }
 
     def add(self, operator, **changes):

@@ -43,10 +43,10 @@ def as_json(*words: str) -> dict:
 def test_order_is_told_with_the_version_and_where_the_policy_comes_from(active):
     text = explain(BARS, "--tier", "T0")
     assert "bars_1m for tier T0, live work, by policy version 1728400000, at 2024-10-08 15:06:40 UTC" in text
-    assert "policy of bars_1m for all tiers: polygon, alpaca   [routing policy row]" in text
+    assert "Policy of bars_1m for all tiers: polygon, alpaca   [routing policy row]" in text
     assert "1. polygon: normal" in text
     assert text.index("1. polygon") < text.index("2. alpaca")
-    assert "now: polygon is first: the best placed at H 0.90" in text
+    assert "Now: polygon is first: the best placed at H 0.90" in text
 
 
 def test_nothing_is_changed_by_looking(active):
@@ -80,13 +80,13 @@ def test_lane_makes_a_difference_when_all_are_out(active):
     found = as_json(BARS, "--tier", "T0", "--lane", "history")
     assert found["steps"] == []
     assert found["retry_at"].startswith("2024-10-08T15:07:")
-    assert "nobody is asked" in explain(BARS, "--tier", "T0", "--lane", "history")
+    assert "Nobody is asked" in explain(BARS, "--tier", "T0", "--lane", "history")
 
 
 def test_first_place_is_told_as_it_is_kept(active):
     provider = Provider.objects.get(name="alpaca")
     Incumbent.objects.create(capability=BARS, tier="T0", provider=provider, since=NOW, why="because")
-    assert "first place: alpaca since 2024-10-08 15:06:40 UTC (because)" in explain(BARS, "--tier", "T0")
+    assert "First place: alpaca since 2024-10-08 15:06:40 UTC (because)" in explain(BARS, "--tier", "T0")
 
 
 def test_symbol_adds_the_limits_of_its_kind(active):
@@ -123,10 +123,10 @@ def test_unknown_name_is_refused_with_the_known_ones(active, words, message):
 
 def test_it_is_said_when_there_is_nothing_to_explain():
     make_tier("T0")
-    assert "no policy version is active" in explain(BARS, "--tier", "T0")
+    assert "No policy version is active" in explain(BARS, "--tier", "T0")
     make_active()
-    assert "no policy of version 1728400000 is about bars_1d for tier T0" in explain("bars_1d", "--tier", "T0")
-    assert as_json("bars_1d", "--tier", "T0")["why"].startswith("no policy of version")
+    assert "No policy of version 1728400000 is about bars_1d for tier T0" in explain("bars_1d", "--tier", "T0")
+    assert as_json("bars_1d", "--tier", "T0")["why"].startswith("No policy of version")
 
 
 def test_draft_makes_no_difference(active):

@@ -23,9 +23,9 @@ _COLUMNS = ("provider", "H", "availability", "completeness", "freshness", "slow"
 def nobody(explanation: Explanation) -> str | None:
     """Why there is nothing to explain; None where there is."""
     if explanation.number is None:
-        return "no policy version is active, so nobody is asked: manage.py reload_config makes the draft active"
+        return "No policy version is active, so nobody is asked: manage.py reload_config makes the draft active."
     if explanation.policy is None:
-        return f"no policy of version {explanation.number} is about {explanation.capability} for tier {explanation.tier}"
+        return f"No policy of version {explanation.number} is about {explanation.capability} for tier {explanation.tier}."
     return None
 
 
@@ -39,9 +39,9 @@ def as_text(explanation: Explanation) -> Iterator[str]:
         f"{explanation.capability} for tier {explanation.tier}, {WORK[explanation.lane]}, "
         f"by policy version {explanation.number}, at {_time(explanation.at)}"
     )
-    yield f"policy of {explanation.policy.about}: {', '.join(explanation.policy.providers)}   [{explanation.policy.source}]"
+    yield f"Policy of {explanation.policy.about}: {', '.join(explanation.policy.providers)}   [{explanation.policy.source}]"
     yield first_place(explanation)
-    yield f"now: {explanation.decision.why}"
+    yield f"Now: {explanation.decision.why}"
     yield ""
     yield from _asked(explanation)
     yield ""
@@ -51,9 +51,9 @@ def as_text(explanation: Explanation) -> Iterator[str]:
 def first_place(explanation: Explanation) -> str:
     """Who holds it by its row, since when and why it was given."""
     if explanation.first is None:
-        return "first place: nobody's yet, the first job takes one"
+        return "First place: nobody's yet, the first job takes one"
     first = explanation.first
-    return f"first place: {first.provider.name} since {first.since:%Y-%m-%d %H:%M:%S} UTC ({first.why})"
+    return f"First place: {first.provider.name} since {first.since:%Y-%m-%d %H:%M:%S} UTC ({first.why})"
 
 
 def steps(explanation: Explanation) -> list[tuple[str, Use, str]]:
@@ -82,16 +82,18 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def breaker_text(one: Explained) -> str:
-    """The phase that counts, how long, and whose word it is."""
+def breaker_words(one: Explained) -> tuple[str, str]:
+    """The state that counts in a word or two, and more about it: how long, whose word it is."""
     standing = one.standing
-    if one.forced is not None:
-        return f"forced {standing.phase} until {_clock(one.forced.until)} by {one.forced.by}: {one.forced.reason}"
+    if not standing.is_enabled:
+        return "switched off", ""
     if standing.isolated_reason:
-        return "isolated"
+        return "isolated", ""
+    if one.forced is not None:
+        return f"forced {standing.phase}", f"until {_time(one.forced.until)} by {one.forced.by}: {one.forced.reason}"
     if standing.phase is Phase.OPEN:
-        return f"open until {_clock(standing.open_until)} (trip {one.trips})"
-    return standing.phase.replace("_", "-")
+        return "open", f"until {_clock(standing.open_until)} (trip {one.trips})"
+    return standing.phase.replace("_", "-"), ""
 
 
 def budget_text(one: Explained) -> str:
@@ -104,15 +106,15 @@ def budget_text(one: Explained) -> str:
 
 def _asked(explanation: Explanation) -> Iterator[str]:
     found = steps(explanation)
-    yield "asked, in this order:" if found else "nobody is asked"
+    yield "Asked, in this order:" if found else "Nobody is asked."
     for number, (provider, use, how) in enumerate(found, start=1):
         yield f"  {number}. {provider}: {use}, {how}"
     if explanation.decision.skipped:
-        yield "not asked:"
+        yield "Not asked:"
     for skipped in explanation.decision.skipped:
         yield f"  {skipped.provider}: {skipped.reason}"
     if explanation.decision.retry_at is not None:
-        yield f"this may change by itself at {_time(explanation.decision.retry_at)}"
+        yield f"This may change by itself at {_time(explanation.decision.retry_at)}"
 
 
 def _table(explanation: Explanation) -> Iterator[str]:
@@ -120,7 +122,7 @@ def _table(explanation: Explanation) -> Iterator[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-    yield "two numbers: of the last minute or so, and of the last ten; H is what the worse of both leaves"
+    yield "Two numbers: of the last minute or so, and of the last ten; H is what the worse of both leaves"
 
 
 def _row(one: Explained) -> tuple[str, ...]:
@@ -133,7 +135,7 @@ def _row(one: Explained) -> tuple[str, ...]:
         f"{score.freshness_fast:.2f} {score.freshness_slow:.2f}",
         f"{score.slowness_fast:.2f} {score.slowness_slow:.2f}",
         f"{score.quota:.2f}",
-        breaker_text(one),
+        " ".join(breaker_words(one)).strip(),
         budget_text(one),
     )
 

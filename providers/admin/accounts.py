@@ -1,57 +1,28 @@
-"""Providers and routing policies in the admin. Secrets are never typed here: a provider names the variables that hold them."""
+"""Providers in the admin. Secrets are never typed here: a provider names the variables that hold them."""
 
 import json
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from marketdata_site.observability import clock
+from providers.admin.draft import DraftRows
+from providers.admin.fields import VariableNamesField
+from providers.admin.marks import health_marks, tag
 from providers.admin_tools import KeptByHistory
-from providers.models import Provider, RoutingPolicy
+from providers.models import Provider
 from providers.overrides import read_file
 from providers.registry import adapter_names, get_adapter
+from providers.selectors.health import providers_health
 from providers.selectors.routes import env_file
 from providers.services import policies
-
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,99}")
-
-
-class VariableNamesField(forms.CharField):
-    """Credential → environment variable, one `api_key = POLYGON_API_KEY` a line."""
-
-    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"})
-
-    def prepare_value(self, value: Any) -> Any:
-        """The stored map as lines; what was typed stays as typed."""
-        return "\n".join(f"{name} = {variable}" for name, variable in value.items()) if isinstance(value, dict) else value
-
-    def to_python(self, value: Any) -> Any:
-        """The map. Raises: ValidationError, which does not repeat what was typed: it may be the secret itself."""
-        names: dict[str, str] = {}
-        for number, line in enumerate((value or "").splitlines(), start=1):
-            if not line.strip():
-                continue
-            name, _, variable = (part.strip() for part in line.partition("="))
-            if not name.isidentifier() or not _VARIABLE.fullmatch(variable):
-                raise forms.ValidationError(
-                    f"Line {number}: expected a credential and the name of an environment variable in capitals, such as "
-                    "api_key = POLYGON_API_KEY. Secrets themselves are never stored here."
-                )
-            names[name] = variable
-        return names
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Compare as lines."""
-        return bool(self.prepare_value(initial) != (data or "").replace("\r\n", "\n").strip())
 
 
 def _wanted() -> str:
@@ -81,24 +52,51 @@ class ProviderForm(_ProviderForm):
 
 
 @admin.register(Provider)
-class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold is published without types
+class ProviderAdmin(DraftRows, KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold is published without types
     """One account at one vendor."""
 
     form = ProviderForm
-    list_display = ("name", "adapter", "enabled", "credentials_set", "rate_per_minute", "feed_scope", "adjustment", "base_url")
+    list_display = ("name_text", "adapter", "enabled", "state", "credentials_set", "rate_per_minute", "feed")
     list_filter = ("is_enabled", "adapter")
     search_fields = ("name",)
     actions = ("enable", "disable")
     fieldsets = (
         (None, {"fields": ("name", "adapter", "is_enabled", "base_url", "credentials")}),
         ("What its answers are worth", {"fields": ("feed_scope", "adjustment", "overlap_seconds", "settle_after_seconds")}),
-        ("How it is asked", {"fields": ("rate_per_minute", "timeout_seconds", "options")}),
+        ("How it is asked", {"fields": ("timeout_seconds", "slow_after_ms", "options")}),
+        ("What it may be asked", {"fields": ("rate_per_minute", "rate_per_day", "live_reserve_percent")}),
     )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Each row with how it stands in the version that runs, and whether it says something else than that."""
+        found, active = super().get_changelist_instance(request), policies.current()
+        health = {one.entry.name: one for one in providers_health(active, now=clock.now_us())}
+        draft = policies.draft().snapshot.providers
+        for row in found.result_list:
+            row.health = health.get(row.name)
+            row.is_draft = draft.get(row.name) != active.providers.get(row.name)
+        return found
+
+    @admin.display(description="Name", ordering="name")
+    def name_text(self, provider: Any) -> SafeString:
+        """With a mark where the row says something else than the version that runs."""
+        mark = tag("draft", "md-mid", title="Differs from the version that runs") if provider.is_draft else ""
+        return format_html('<span class="md-name">{}</span> {}', provider.name, mark)
+
+    @admin.display(description="State now")
+    def state(self, provider: Any) -> SafeString:
+        """Phase and score of each capability that policies use it for."""
+        return health_marks(provider.health)
 
     @admin.display(description="Enabled", boolean=True, ordering="is_enabled")
     def enabled(self, provider: Provider) -> bool:
         """As a mark."""
         return provider.is_enabled
+
+    @admin.display(description="Feed")
+    def feed(self, provider: Provider) -> str:
+        """What its bars are of."""
+        return f"{provider.feed_scope}, {provider.adjustment}"
 
     @admin.display(description="Credentials")
     def credentials_set(self, provider: Provider) -> SafeString:
@@ -108,7 +106,7 @@ class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold 
         there = {**read_file(env_file()).variables, **{name: text for name, text in os.environ.items() if text}}
         unset = [variable for variable in provider.credentials.values() if not there.get(variable)]
         if unset:
-            return format_html('<span class="md-tag md-bad">not set: {}</span>', ", ".join(unset))
+            return format_html_join("", '<div class="md-tag md-bad md-long">not set: {}</div>', ((name,) for name in unset))
         return format_html('<span class="md-tag md-good">{}</span>', "set")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
@@ -145,22 +143,3 @@ class ProviderAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold 
         self.message_user(
             request, f"{len(queryset)} {done} in the draft; nothing changes before the configuration is reloaded."
         )
-
-
-@admin.register(RoutingPolicy)
-class RoutingPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is published without types
-    """In which order providers are asked."""
-
-    list_display = ("capability", "for_tier", "order")
-    list_filter = ("capability",)
-    formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
-
-    @admin.display(description="Tier", ordering="tier")
-    def for_tier(self, policy: RoutingPolicy) -> str:
-        """The tier, or that it is for all others."""
-        return policy.tier or "all others"
-
-    @admin.display(description="Asked in this order")
-    def order(self, policy: RoutingPolicy) -> str:
-        """Names, first asked first."""
-        return " → ".join(policy.providers)
