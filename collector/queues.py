@@ -11,6 +11,8 @@ from collector.schemas import BarsFetchJob, FetchJob, Priority
 log = logging.getLogger(__name__)
 
 BACKFILL_QUEUE = "backfill"
+DRAIN_EXPIRES_S = 60.0
+"""Beat rings for jobs that fill gaps every few seconds; an older message says nothing new."""
 
 
 def queue_of(job: FetchJob) -> str:
@@ -33,3 +35,13 @@ def enqueue(job: FetchJob, *, now: datetime) -> bool:
         log.warning("no broker for a job of %d symbols: %s", len(job.symbols), error, extra={"action": "enqueue_failed"})
         return False
     return True
+
+
+def ring_drain() -> None:
+    """Ring for the jobs that wait in the database. Lost without harm: beat rings too. Call it on commit."""
+    try:
+        current_app.send_task(
+            "collector.tasks.drain_backfills", queue=BACKFILL_QUEUE, expires=DRAIN_EXPIRES_S, retry=False, ignore_result=True
+        )
+    except OperationalError as error:
+        log.warning("no broker to ring for backfills: %s", error, extra={"action": "enqueue_failed"})

@@ -18,25 +18,39 @@ HISTORY_CAP = 20_000
 
 
 def lock_room(*, lane: Lane, tier: str) -> int:
-    """How many jobs more may be open, never negative; nobody else adds any before the end of this transaction.
+    """`room`, which nobody else fills before the end of this transaction.
 
-    `tier` says nothing in the history lane. Take the rooms of several tiers by `lock_rooms`: one order for all prevents a deadlock.
+    The rooms of several tiers are taken by `lock_rooms`: one order for all prevents a deadlock.
     """
-    tier = tier if lane is Lane.RECENT else ""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, f"{lane.value} {tier}"])
-    jobs = Backfill.objects.filter(lane=lane, state__in=OPEN_STATES)
-    return max(0, _cap(tier) - (jobs.filter(tier=tier) if tier else jobs).count())
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK, " ".join(key_of(lane=lane, tier=tier))])
+    return room(lane=lane, tier=tier)
 
 
 def lock_rooms(tiers: Iterable[str]) -> dict[tuple[Lane, str], int]:
-    """`lock_room` of the recent lane for each tier, and of the history lane (tier empty), always in this order."""
-    recent = {(Lane.RECENT, tier): lock_room(lane=Lane.RECENT, tier=tier) for tier in sorted(set(tiers))}
-    return recent | {(Lane.HISTORY, ""): lock_room(lane=Lane.HISTORY, tier="")}
+    """`lock_room` of each tier's recent lane and of the history lane, by `key_of`."""
+    return {(lane, tier): lock_room(lane=lane, tier=tier) for lane, tier in _keys(tiers)}
 
 
-def _cap(tier: str) -> int:
-    """A tier that is gone takes no more jobs."""
-    if not tier:
-        return int(getattr(settings, "HISTORY_BACKFILL_CAP", HISTORY_CAP))
-    return Tier.objects.filter(pk=tier).values_list("backfill_cap", flat=True).first() or 0
+def rooms(tiers: Iterable[str]) -> dict[tuple[Lane, str], int]:
+    """The same at this moment, unlocked."""
+    return {(lane, tier): room(lane=lane, tier=tier) for lane, tier in _keys(tiers)}
+
+
+def room(*, lane: Lane, tier: str) -> int:
+    """How many jobs more may be open, never negative. A tier that is gone takes none."""
+    lane, tier = key_of(lane=lane, tier=tier)
+    jobs = Backfill.objects.filter(lane=lane, state__in=OPEN_STATES)
+    if lane is Lane.HISTORY:
+        return max(0, int(getattr(settings, "HISTORY_BACKFILL_CAP", HISTORY_CAP)) - jobs.count())
+    cap = Tier.objects.filter(pk=tier).values_list("backfill_cap", flat=True).first() or 0
+    return max(0, cap - jobs.filter(tier=tier).count())
+
+
+def key_of(*, lane: Lane, tier: str) -> tuple[Lane, str]:
+    """Which cap holds: the history lane has one for all tiers."""
+    return lane, tier if lane is Lane.RECENT else ""
+
+
+def _keys(tiers: Iterable[str]) -> list[tuple[Lane, str]]:
+    return [*((Lane.RECENT, tier) for tier in sorted(set(tiers))), (Lane.HISTORY, "")]
