@@ -65,6 +65,7 @@ class BarsFetchJob(_ManySymbols, _Window):
     interval: Interval
     hours: Hours = Hours.REGULAR
     adjustment: Adjustment = Adjustment.RAW
+    exclude: list[ProviderName] = Field(default=[], description="Not to be asked, whatever the policy says.")
 
 
 class QuotesFetchJob(_ManySymbols):

@@ -13,7 +13,7 @@ from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
 from collector.services.bar_group import BarGroup, groups_of
 from collector.services.bar_judging import take_in
-from collector.services.failover import Journey, Turn, travel
+from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
 from collector.store import WriteResult
 from providers.adapter import check_supported
 from providers.errors import UnsupportedRequest
@@ -37,16 +37,19 @@ class Collected:
 
     written: list[WriteResult] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
-    unanswered: dict[str, str] = field(default_factory=dict)
+    unanswered: dict[str, Unanswered] = field(default_factory=dict)
 
 
-def collect_bars(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread) -> Collected:
-    """Run a job to its end; every provider's answer is written before the next one is asked, so a killed worker loses one answer at most."""
+def collect_bars(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread, kind: str = "bars") -> Collected:
+    """Run a job to its end; every provider's answer is written before the next one is asked, so a killed worker loses one answer at most.
+
+    `kind`: what it is counted as.
+    """
     outcome, settled = Collected(), Counter[str]()
     snapshot = policies.current()
     for group in groups_of(job, _series(job), now=now):
         settled += _Collection(group, snapshot=snapshot, loop=loop, outcome=outcome).run()
-    metrics.job_done(kind="bars", settled=settled)
+    metrics.job_done(kind=kind, settled=settled)
     _tell(job, outcome)
     return outcome
 
@@ -75,7 +78,7 @@ class _Collection:
 
     def run(self) -> Counter[str]:
         """Ask until nothing is wanted any more; returns how many symbols each provider settled."""
-        group, wanted = self.group, dict.fromkeys(self.group.series, "")
+        group, wanted = self.group, dict.fromkeys(self.group.series, NOT_ASKED)
         choice = choose(
             self.snapshot,
             capability=group.capability,
@@ -103,6 +106,8 @@ class _Collection:
 
     def _refusal(self, candidate: Candidate) -> str | None:
         """Why this job is outside what a provider offers; which symbols makes no difference to that."""
+        if candidate.name in self.group.job.exclude:
+            return "the job says not to ask it"
         query = self._query(candidate.account.adjustment, "-")
         try:
             check_supported(candidate.adapter, query, account=candidate.account, now=self.group.now)

@@ -8,21 +8,24 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from marketdata_site.observability.clock import now_us
 from providers import metrics as provider_metrics
-from providers.errors import ProviderError
+from providers.breaker import Phase
+from providers.errors import ProviderError, Throttled
 from providers.fetching import ProviderResult
 from providers.lanes import Lane
 from providers.loop import EventLoopThread
+from providers.market.types import SECOND_US, Micros
 from providers.routing import PROBE_SYMBOLS, TRIAL_SYMBOLS, Step, Use
 from providers.selectors import Candidate
 from providers.services import probes
 from providers.services.budgeting import Purse
 from providers.services.choosing import Choice
 from providers.services.standings import isolate, isolates, report
+from providers.standing import Standing
 from providers.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,35 @@ PATIENCE_S = {Lane.LIVE: 2.0, Lane.HISTORY: 60.0}
 """How long a request waits for a token before the next provider is asked: a live bar is worth more now than from the first choice."""
 Result = TypeVar("Result")
 _SAMPLES = {Use.PROBE: PROBE_SYMBOLS, Use.TRIAL: TRIAL_SYMBOLS}
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why a symbol is still wanted: the last word on it. `code` as `ProviderError.code`, or why somebody was not asked.
+
+    `before`: what there is to say of every other provider, those that were not asked first. False while nobody was asked.
+    """
+
+    message: str
+    code: str = ""
+    provider: str = ""
+    retry_at: Micros | None = None
+    http_status: int | None = None
+    before: tuple["Unanswered", ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __bool__(self) -> bool:
+        return bool(self.message)
+
+    @property
+    def everyone(self) -> tuple["Unanswered", ...]:
+        """One a provider, the last word last."""
+        return (*self.before, self)
+
+
+NOT_ASKED = Unanswered("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +96,7 @@ class Journey:
     telling: Callable[[], Collection[str]] = tuple
 
 
-def travel(choice: Choice, journey: Journey, wanted: dict[str, str]) -> Counter[str]:
+def travel(choice: Choice, journey: Journey, wanted: dict[str, Unanswered]) -> Counter[str]:
     """Carry out the steps until nothing is `wanted` any more (symbol → why it still is); what is left stays in it.
 
     Returns how many symbols each provider settled.
@@ -82,24 +114,74 @@ def travel(choice: Choice, journey: Journey, wanted: dict[str, str]) -> Counter[
             settled[step.provider] += before - len(wanted)
         if not wanted:
             break
-    wanted.update({name: why or _nobody(name, choice, journey, failed) for name, why in wanted.items()})
+    unasked = _Unasked(choice, journey, failed)
+    wanted.update({name: unasked.last_word(name, why) for name, why in wanted.items()})
     return settled
 
 
-def _nobody(name: str, choice: Choice, journey: Journey, failed: Mapping[str, ProviderError]) -> str:
-    """Why a symbol was asked of nobody."""
-    reasons = [f"{skipped.provider}: {skipped.reason}" for skipped in choice.decision.skipped]
-    for provider in dict.fromkeys(step.provider for step in choice.decision.steps):
-        if provider in failed:
-            reasons.append(str(failed[provider]))
-        elif journey.takes(name, choice.candidates[provider]):
-            reasons.append(f"{provider}: its breaker is half-open, a probe of a few symbols comes first")
-        else:
-            reasons.append(f"{provider}: its prices or its feed are not those that the series is made of")
-    return "; ".join(reasons) or f"no provider in the policy for {choice.capability} of {choice.tier}"
+@dataclass(frozen=True, slots=True)
+class _Unasked:
+    """Those who were not asked for a symbol, and why. `failed`: who was not to be asked again in this job."""
+
+    choice: Choice
+    journey: Journey
+    failed: Mapping[str, ProviderError]
+
+    def last_word(self, name: str, why: Unanswered) -> Unanswered:
+        """Why a symbol is still wanted, with what there is to say of those who were not asked for it."""
+        asked = {one.provider for one in why.everyone}
+        steps = dict.fromkeys(step.provider for step in self.choice.decision.steps if step.provider not in asked)
+        unasked = (*_skipped(self.choice), *(self._why(name, provider) for provider in steps))
+        if why:
+            return replace(why, before=(*unasked, *why.before))
+        if not unasked:
+            return Unanswered(f"no provider in the policy for {self.choice.capability} of {self.choice.tier}", "no_provider")
+        return replace(unasked[-1], message="; ".join(str(one) for one in unasked), before=unasked[:-1])
+
+    def _why(self, name: str, provider: str) -> Unanswered:
+        if provider in self.failed:
+            return _refused(self.failed[provider], provider)
+        if self.journey.takes(name, self.choice.candidates[provider]):
+            why = "its breaker is half-open, a probe of a few symbols comes first"
+            return Unanswered(f"{provider}: {why}", "circuit_open", provider)
+        return Unanswered(
+            f"{provider}: its prices or its feed are not those that the series is made of", "other_feed", provider
+        )
 
 
-def _carry_out(choice: Choice, step: Step, journey: Journey, names: list[str], wanted: dict[str, str]) -> ProviderError | None:
+def _skipped(choice: Choice) -> Iterator[Unanswered]:
+    standings = {standing.provider: standing for standing in choice.standings}
+    for one in choice.decision.skipped:
+        code = _obstacle(standings[one.provider]) if one.provider in standings else "no_provider"
+        yield Unanswered(f"{one.provider}: {one.reason}", code, one.provider, choice.decision.retry_at)
+
+
+def _obstacle(standing: Standing) -> str:
+    """The code of why somebody is not asked, in the order in which `providers.routing` words it."""
+    if not standing.is_enabled:
+        return "switched_off"
+    if standing.isolated_reason:
+        return "isolated"
+    if standing.refusal is not None:
+        return "unsupported_request"
+    return "over_budget" if standing.phase is Phase.CLOSED else "circuit_open"
+
+
+def _refused(error: ProviderError, provider: str, *, is_probe: bool = False) -> Unanswered:
+    """A failed probe says no more than that the breaker stays open."""
+    after = error.retry_after if isinstance(error, Throttled) else None
+    return Unanswered(
+        message=str(error),
+        code="circuit_open" if is_probe and error.retryable else error.code,
+        provider=provider,
+        retry_at=None if after is None else now_us() + round(after * SECOND_US),
+        http_status=error.status,
+    )
+
+
+def _carry_out(
+    choice: Choice, step: Step, journey: Journey, names: list[str], wanted: dict[str, Unanswered]
+) -> ProviderError | None:
     """One step; what stopped it when the provider is not to be asked again in this job."""
     turn = _turn(choice, step, journey, names)
     provider_metrics.selected(capability=choice.capability, provider=step.provider)
@@ -111,8 +193,15 @@ def _carry_out(choice: Choice, step: Step, journey: Journey, names: list[str], w
         if name in settled:
             del wanted[name]
         else:
-            wanted[name] = str(answer.failed.get(name) or f"{step.provider}'s answer is not all that is wanted")
+            said, before = _said(answer, name, step), wanted[name]
+            wanted[name] = replace(said, before=before.everyone) if before else said
     return turn.watch.stopped
+
+
+def _said(answer: ProviderResult[Any], name: str, step: Step) -> Unanswered:
+    if (error := answer.failed.get(name)) is not None:
+        return _refused(error, step.provider, is_probe=step.use is Use.PROBE)
+    return Unanswered(f"{step.provider}'s answer is not all that is wanted", "unproven", step.provider)
 
 
 def _turn(choice: Choice, step: Step, journey: Journey, names: list[str]) -> Turn:

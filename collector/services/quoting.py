@@ -13,7 +13,7 @@ from collector.core.quotes import CheckedQuotes, check
 from collector.models import Instrument, QuoteSeries
 from collector.quotes_store import QuotesWritten, QuoteWrite, write_quotes
 from collector.schemas import QuotesFetchJob
-from collector.services.failover import Journey, Turn, travel
+from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
 from collector.services.naming import names_of, vendor_symbol
 from collector.services.quote_retention import kept_from
 from providers.errors import UnsupportedRequest
@@ -43,7 +43,7 @@ class Quoted:
 
     written: list[QuotesWritten] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
-    unanswered: dict[str, str] = field(default_factory=dict)
+    unanswered: dict[str, Unanswered] = field(default_factory=dict)
 
     def count(self, name: str) -> int:
         """Sum of a column of `written`."""
@@ -88,7 +88,7 @@ class _Group:
 
     def run(self, snapshot: Snapshot) -> Counter[str]:
         """Ask until nothing is wanted any more; returns how many symbols each provider settled."""
-        wanted = dict.fromkeys(self.instruments, "")
+        wanted = dict.fromkeys(self.instruments, NOT_ASKED)
         choice = choose(
             snapshot,
             capability=Capability.QUOTES_L1,

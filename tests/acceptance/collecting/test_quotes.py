@@ -80,7 +80,7 @@ def test_symbol_that_nobody_has_a_quote_of_is_told(world, ask, caplog):
     vendors(world, "polygon")
     make_quote_series("AAPL")
     world.control.set_fault("server_error", vendor="polygon")
-    assert "500" in ask("AAPL").unanswered["AAPL"]
+    assert "500" in str(ask("AAPL").unanswered["AAPL"])
     assert "no quote of 1 of 1 symbols" in caplog.text
     assert not Quote.objects.exists()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.services.failover import PATIENCE_S, Journey, Turn, travel
+from collector.services.failover import NOT_ASKED, PATIENCE_S, Journey, Turn, travel
 from providers.errors import VendorFault
 from providers.fetching import ProviderResult
 from providers.health import Tally
@@ -73,12 +73,12 @@ def _went(choice: Choice, *, takes: bool = True, is_well: bool = True) -> tuple[
             tally=turn.watch.tally(),
         )
 
-    wanted = dict.fromkeys(SYMBOLS, "")
+    wanted = dict.fromkeys(SYMBOLS, NOT_ASKED)
     journey = Journey(
         promote=0.85, loop=EventLoopThread(), takes=lambda *_: takes, ask=ask, take_in=lambda answer: answer.answered
     )
     travel(choice, journey, wanted)
-    return wanted, turns
+    return {name: str(why) for name, why in wanted.items()}, turns
 
 
 def test_symbols_beyond_a_probe_say_that_it_comes_first() -> None:
