@@ -39,15 +39,17 @@ _MEANINGS: tuple[tuple[str, type[ProviderError]], ...] = (
     ("BadRequest", BadRequest),
 )
 """In the order in which they are looked for among an exception's classes: ccxt's narrow ones stand before its wide ones."""
+_MS_DIGITS = 13
 _GUESSED = frozenset({"ExchangeNotAvailable", "AuthenticationError"})
 """ccxt's classes for a status alone, where the vendor's words may say more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a venue says in words that ccxt does not know. Groups: `banned_until` (1) is epoch milliseconds."""
+    """What a venue says in words that ccxt does not know. Groups: `banned_until` (1) is epoch seconds, or milliseconds in 13 digits."""
 
     unknown_symbol: re.Pattern[str] | None = None
+    throttled: re.Pattern[str] | None = None
     throttled_statuses: frozenset[int] = frozenset()
     banned_until: re.Pattern[str] | None = None
 
@@ -59,7 +61,8 @@ def meaning_of(
     said, status = vendor_text(response.body), response.status
     message = f"{account.provider} answered {status}: {shown_text(said, account)}"
     kind = _kind(error)
-    if kind is Throttled or status in words.throttled_statuses | {418, 429}:
+    is_throttled = words.throttled is not None and words.throttled.search(said) is not None
+    if kind is Throttled or is_throttled or status in words.throttled_statuses | {418, 429}:
         return Throttled(message, status=status, retry_after=_wait_s(said, response, words))
     if status == 451:
         return NotEntitled(message, status=status)  # not from where this machine stands
@@ -84,7 +87,8 @@ def _wait_s(said: str, response: HttpResponse, words: Words) -> float | None:
     answered = vendor_time_us(response.headers)
     if found is None or answered is None:
         return wait
-    return max(0.0, int(found[1]) / 1_000 - answered / SECOND_US)
+    until_s = int(found[1]) / (1_000 if len(found[1]) == _MS_DIGITS else 1)
+    return max(0.0, until_s - answered / SECOND_US)
 
 
 def without_response(error: Exception, *, account: Account) -> ProviderError:

@@ -51,7 +51,7 @@ _NOT_ENTITLED = re.compile(
     r"|upgrade your (?:plan|subscription)"
     r"|before end of day|plan does(?:n't| not)|your plan|insufficient (?:subscription|scope)|agreement"
     r"|not permitted to (?:query|access)"
-    r"|subscription (?:is )?(?:required|insufficient)|don't have access|do not have access",
+    r"|subscription (?:is )?(?:required|insufficient)|(?:don['\u2019]t|do not) have access",
     re.I,
 )
 _AUTH = re.compile(
@@ -110,7 +110,8 @@ def refusal(
         return Throttled(message, status=status, retry_after=retry_after_s(response.headers))
     if status >= 500 or status in _RETRY_LATER or 300 <= status < 400:
         return VendorFault(message, status=status)
-    return _by_text(said, message, response, symbols) or _by_status(message, status, forbidden)
+    by_text = None if said.startswith("<") else _by_text(said, message, response, symbols)  # a page of a proxy speaks of itself
+    return by_text or _by_status(message, status, forbidden)
 
 
 def shown_text(said: str, account: Account) -> str:

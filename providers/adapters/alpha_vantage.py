@@ -86,7 +86,9 @@ _OURS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _NOTICES = ("Error Message", "Information", "Note", "message")
 _PREMIUM = re.compile(r"\b(?:is|are) (?:a )?premium|premium feature|not entitled|entitlement", re.I)
 _QUOTA = re.compile(
-    r"rate limit|call (?:frequency|volume)|(?:calls?|requests?) per (?:second|minute|day)|spreading out|higher api", re.I
+    r"rate limit|call (?:frequency|volume)|(?:calls?|requests?) per (?:second|minute|day)|spreading out|higher api"
+    r"|burst pattern|slow down|limit your requests",
+    re.I,
 )
 _KEY = re.compile(
     r"api.?key\W.{0,40}?(?:invalid|missing|incorrect)|invalid api.?key|claim your free api key|\bdemo\W+api key", re.I

@@ -16,6 +16,7 @@ Quirks that this file knows:
 - One unknown pair refuses a whole list without naming it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -76,7 +77,9 @@ class Kraken:
         asset_classes=_COINS, max_symbols_per_call=100, feed_scopes={AssetClass.CRYPTO: _VENUE}
     )
     exchange: ClassVar[str] = "kraken"
-    words: ClassVar[Words] = Words()
+    words: ClassVar[Words] = Words(
+        throttled=re.compile(r"EService: ?Throttled", re.I), banned_until=re.compile(r"Throttled: ?(\d{10}|\d{13})\b", re.I)
+    )
 
     def vendor_symbol(self, symbol: str, asset_class: AssetClass) -> str:
         """`BTC-USD` is `XBTUSD`."""

@@ -71,7 +71,7 @@ _PAIRS = frozenset({AssetClass.FX, AssetClass.CRYPTO})
 _ROW_CAP = 10_000
 _NEW_YORK = ZoneInfo("America/New_York")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_QUOTA = re.compile(r"request allocation|symbol look ?up", re.I)
+_QUOTA = re.compile(r"(?:request|bandwidth|data) allocation|symbol look[ -]?up", re.I)
 _PLAN = re.compile(r"plans? (?:are|is) limited|permission", re.I)
 _UNKNOWN = re.compile(r"not found", re.I)
 _NAMES = MappingProxyType({"t": "date", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"})
@@ -83,7 +83,7 @@ _ADJUSTED_NAMES = MappingProxyType(
 
 @dataclass(slots=True)
 class _Answer:
-    """What a body held: `sent` counts its rows, readable or not; `strangers` are coins that were not asked for."""
+    """What a body held: `sent` counts its rows, readable or not; `strangers` are those that were not asked for."""
 
     batch: BarBatch
     sent: int
@@ -241,12 +241,16 @@ def _of_rows(rows: list[Any], query: BarQuery) -> _Answer:
     symbol = query.symbols[0]
     is_adjusted = query.adjustment is Adjustment.ALL and query.asset_class is AssetClass.EQUITY
     bars = LenientBars(stamp=_stamp, symbols=(symbol,), names=_ADJUSTED_NAMES if is_adjusted else _NAMES)
-    for row in rows:
-        owner = row.get("ticker", symbol) if isinstance(row, dict) else symbol
-        if str(owner).lower() != symbol.lower():
-            raise MalformedAnswer(f"asked tiingo for {symbol}, got {str(owner)[:40]!r}")
-        bars.add(symbol, row)
-    return _Answer(bars.batch(), sent=len(rows))
+    owners = [str((isinstance(row, dict) and row.get("ticker")) or symbol) for row in rows]
+    strangers = tuple(owner for owner in owners if owner.lower() != symbol.lower())
+    if strangers and len(strangers) == len(rows):
+        raise MalformedAnswer(f"asked tiingo for {symbol}, got {joined(dict.fromkeys(strangers))[:80]!r}")
+    for owner, row in zip(owners, rows, strict=True):
+        if owner in strangers:
+            bars.refuse(owner, row, reason=f"{owner[:40]!r} was not asked for")
+        else:
+            bars.add(symbol, row)
+    return _Answer(bars.batch(), sent=len(rows), strangers=strangers)
 
 
 def _of_coins(coins: list[Any], query: BarQuery) -> _Answer:
@@ -288,6 +292,6 @@ def _refused(response: HttpResponse, query: BarQuery | QuoteQuery, account: Acco
         return Throttled(str(error), status=response.status, retry_after=retry_after_s(response.headers))
     if _PLAN.search(said):
         return NotEntitled(str(error), status=response.status)
-    if response.status == 404 and _UNKNOWN.search(said) and not said.startswith("<"):
-        return UnknownSymbol(str(error), symbols=query.symbols, status=404)
+    if response.status in (200, 404) and _UNKNOWN.search(said) and not said.startswith("<"):
+        return UnknownSymbol(str(error), symbols=query.symbols, status=response.status)
     return error

@@ -73,14 +73,14 @@ _OPTIONS = {
     SYMBOLS_PER_CALL: Option("120", r"[1-9]\d?|1[01]\d|120", "a number from 1 to 120"),
 }
 
-_NOTHING = re.compile(r"no data is available", re.I)
+_NOTHING = re.compile(r"no data (?:is )?available", re.I)
 _PLAN = re.compile(
     r"available (?:starting|exclusively|only) (?:with|from|on|for)|upgrad(?:e|ing) your|higher (?:tier|plan)", re.I
 )
 _SYMBOL = re.compile(
     r"\*\*(?:symbol|figi)\*\*|symbol.{0,60}?(?:not found|missing|invalid|incorrect)|not found in (?:the )?catalog", re.I
 )
-_DAY_QUOTA = re.compile(r"for the (?:current )?day|daily", re.I)
+_PERIOD = re.compile(r"\b(?:minute|(day|daily))\b", re.I)  # the first one named is the quota's: advice on plans follows
 
 
 def _terms(interval: Interval, classes: frozenset[AssetClass], hours: int) -> Terms:
@@ -319,5 +319,6 @@ def _refused(entry: Mapping[str, Any], response: HttpResponse, symbols: tuple[st
 def _until_credits(said: str, response: HttpResponse) -> float | None:
     """Seconds to the next minute or day of the vendor's clock, None when the answer has no `Date`."""
     moment = vendor_time_us(response.headers)
-    period = 86_400 if _DAY_QUOTA.search(said) else 60
+    named = _PERIOD.search(said)
+    period = 86_400 if named and named[1] else 60
     return None if moment is None else float(period - moment // SECOND_US % period)

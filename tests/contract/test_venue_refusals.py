@@ -42,6 +42,7 @@ UNKNOWN = {
         ("kraken", 200, {"error": ["EQuery:Invalid asset pair"]}, UnknownSymbol),
         ("kraken", 200, {"error": ["EAPI:Rate limit exceeded"]}, Throttled),
         ("kraken", 200, {"error": ["EGeneral:Too many requests"]}, Throttled),
+        ("kraken", 200, {"error": ["EService: Throttled: 1772971260"]}, Throttled),
         ("kraken", 200, {"error": ["EService:Unavailable"]}, VendorFault),
         ("kraken", 200, {"error": ["EService:Busy"]}, VendorFault),
         ("kraken", 200, {"error": ["EGeneral:Internal error"]}, VendorFault),
@@ -89,6 +90,12 @@ def test_binance_ban_says_how_long_it_lasts(status: int, message: str, headers: 
     with pytest.raises(Throttled) as caught:
         ask_client(venue("binance"), minutes("binance", 5), said)
     assert caught.value.retry_after == seconds
+
+
+def test_kraken_says_until_when_it_throttles() -> None:
+    with pytest.raises(Throttled) as caught:
+        ask_client(venue("kraken"), minutes("kraken", 5), answer({"error": ["EService: Throttled: 1772971260"]}))
+    assert caught.value.retry_after == 60
 
 
 @pytest.mark.parametrize("name", VENUES)

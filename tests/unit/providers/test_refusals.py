@@ -24,6 +24,8 @@ def refused(status: int, said: object = "", *, symbols: tuple[str, ...] = ("AAPL
         (402, "", NotEntitled),
         (403, "", AuthFailed),
         (403, {"message": "forbidden."}, AuthFailed),
+        (401, {"error": "You don\u2019t have access to this resource."}, NotEntitled),
+        (400, "<html><title>403 Forbidden</title></html>", BadRequest),
         (403, {"message": "subscription does not permit querying recent SIP data"}, NotEntitled),
         (422, {"message": "subscription does not permit querying recent SIP data"}, NotEntitled),
         (403, {"message": "Attempted to request today's data before end of day. Please upgrade your plan."}, NotEntitled),

@@ -283,6 +283,7 @@ def test_csv_is_read_in_eastern_time(stamp: str) -> None:
             },
             Throttled,
         ),
+        ({"Information": f"Burst pattern detected. {PLANS} remove all limits"}, Throttled),
         (
             {
                 "Information": f"Thank you for using Alpha Vantage! This is a premium endpoint. {PLANS} unlock all premium endpoints"

@@ -139,6 +139,9 @@ def test_answer_of_ten_thousand_rows_goes_on_with_the_dates_up_to_its_oldest() -
     [
         (200, b"You have run over your 500 symbol look up for this month. " + ADVICE.encode(), Throttled),
         (200, b"Error: You have run over your hourly request allocation. " + ADVICE.encode(), Throttled),
+        (200, b"You have run over your monthly bandwidth allocation.", Throttled),
+        (200, {"detail": "You have exceeded your monthly symbol lookup limit."}, Throttled),
+        (200, {"detail": "Not found."}, UnknownSymbol),
         (200, b'"Error: You have run over your daily request allocation."', Throttled),
         (200, b'{"detail":"You have run over your daily request allocation."}', Throttled),
         (400, b'{"detail":"Error: You have run over your hourly request allocation."}', Throttled),
@@ -182,3 +185,10 @@ def test_history_before_the_feed_began_is_refused_because_silence_about_it_would
     with pytest.raises(UnsupportedRequest, match="since 2017-05-01"):
         check_supported(TIINGO, old)
     check_supported(TIINGO, replace(old, interval=Interval.D1))
+
+
+def test_row_of_another_ticker_is_kept_aside_and_proves_no_silence() -> None:
+    rows = [ROW | {"ticker": None}, ROW | {"date": "2024-01-02T14:31:00.000Z", "ticker": "MSFT"}]
+    page = parse(rows)
+    assert (len(page.batch), page.is_delayed) == (1, True)
+    assert [(row.symbol, row.reason) for row in page.batch.malformed] == [("MSFT", "'MSFT' was not asked for")]

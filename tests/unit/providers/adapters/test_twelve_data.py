@@ -194,7 +194,10 @@ def test_refusal_is_read_from_the_body_whatever_the_status(
         assert caught.value.symbols == ("AAPL",)
 
 
-@pytest.mark.parametrize(("document", "seconds"), [(MINUTE, 13.0), (DAY, 9 * 3600 + 13.0)])
+ADVISED = MINUTE | {"message": f"{MINUTE['message']} Wait for the next minute or take a plan without daily limits."}
+
+
+@pytest.mark.parametrize(("document", "seconds"), [(MINUTE, 13.0), (ADVISED, 13.0), (DAY, 9 * 3600 + 13.0)])
 @pytest.mark.parametrize("status", [200, 429])
 def test_credits_come_back_with_the_vendors_next_minute_or_day(document: object, seconds: float, status: int) -> None:
     with pytest.raises(Throttled) as caught:
