@@ -264,6 +264,12 @@ FEED_RING_MESSAGES = max(1_000, _number("MARKETDATA_FEED_RING_MESSAGES", 100_000
 FEED_BATCH_HOURS = _number("MARKETDATA_FEED_BATCH_HOURS", 48)
 QUOTE_DAYS = max(1, _number("MARKETDATA_QUOTE_DAYS", 30))
 """Whole days (UTC) that quotes are kept for, today not counted."""
+BAR_DAYS = max(0, _number("MARKETDATA_BAR_DAYS", 0))
+"""Whole days (UTC), today not counted, within which a missing bar is a gap; 0: however old it is."""
+RECENT_SCAN_HOURS = max(1, _number("MARKETDATA_RECENT_SCAN_HOURS", 72))
+"""How far back the scan of each minute looks for gaps; what is older waits for the nightly one."""
+HISTORY_BACKFILL_CAP = max(1, _number("MARKETDATA_HISTORY_BACKFILL_CAP", 20_000))
+"""Most open backfill jobs of the history lane, of all tiers together; those of the recent lane are capped by each tier's own number."""
 FEED_HISTORY_AFTER_SECONDS = 86_400
 """Bars older than this go out as one `history` notice a series instead of one message each."""
 SHARED_SECRET = os.environ.get("MARKETDATA_SHARED_SECRET", "")

@@ -1,0 +1,276 @@
+"""What is missing: expected slots that are neither held nor proven empty, of many series by one statement (design 1.2 and 5).
+
+Nothing is remembered: a gap that is not filled is found by the next scan. What may be done about gaps is not decided here.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+
+from collector.core.gaps import Grid, Run, grid_of
+from collector.core.spans import from_literal, to_literal
+from collector.selectors.attended import ATTENDED, live_edges, oldest_start
+from providers.market.calendar import get_calendar
+from providers.market.days import date_of
+from providers.market.types import DAY_US, SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
+from providers.policy import Snapshot
+from providers.selectors import route
+
+log = logging.getLogger(__name__)
+
+Bound = Micros | datetime | date
+"""An end of what is scanned: an instant bounds slots by their start, a date bounds sessions and is itself included."""
+
+UNROUTED_SETTLE_US = 90 * SECOND_US
+"""How long a slot's absence means nothing where nobody would be asked: a provider's own default."""
+
+SESSION_REACH_DAYS = 2
+"""A slot may be held under a session dated a day beside its UTC day, and another day beside that where the instrument's calendar was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Neighbouring missing slots of one series, within one session; `1d`: within one year. `[start, end)` in µs."""
+
+    series_id: int
+    symbol: str
+    mic: str
+    interval: Interval
+    hours: Hours
+    adjustment: Adjustment
+    tier: str
+    session: date
+    start: Micros
+    end: Micros
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which series are scanned; None: all. Those that are not active never are."""
+
+    tiers: Sequence[str] | None = None
+    symbols: Sequence[str] | None = None
+    mic: str | None = None
+    interval: Interval | None = None
+    series_ids: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Series that share their expected slots; `low`: the first instant of the oldest one's life."""
+
+    calendar: str
+    hours: Hours
+    interval: Interval
+    tiers: Sequence[str]
+    low: Micros
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many active series a scope holds, and a sentence for each calendar that keeps some of them from being scanned."""
+
+    series: int
+    faults: Sequence[str]
+
+
+def reach_of(scope: Scope) -> Reach:
+    """What a scan of that scope looks at: without a gap and without a series is not the same."""
+    kinds = _kinds(scope)
+    return Reach(series=sum(kind.series for kind in kinds), faults=[text for text in map(_fault, kinds) if text])
+
+
+def find_gaps(
+    *,
+    scope: Scope,
+    snapshot: Snapshot,
+    now: Micros,
+    start: Bound | None = None,
+    end: Bound | None = None,
+    unattended: bool = False,
+) -> Iterator[Gap]:
+    """Gaps by calendar, hours and interval, then by piece of time, series and start. `start` None: all of each life; `end` None: now.
+
+    Expected are the calendar's slots of active series, inside of the series' collection, the instrument's listing and the
+    retention horizon, that have been over for the longest `settle_after` of their route. A calendar that can't be had costs its
+    own series only. One statement a kind of series and 32 sessions (`1d`: a year); nothing is locked or written.
+    `unattended`: without what somebody sees to already (see `collector.selectors.attended`).
+    """
+    for kind in _kinds(scope):
+        settle = {tier: _settle_after(snapshot, kind.interval, tier) for tier in kind.tiers}
+        try:
+            pieces = _expected(kind, start=_instant(start), end=_instant(end), now=now)
+        except ValueError as error:
+            log.error("no gaps of series on %s: %s", kind.calendar, error, extra={"action": "calendar_unusable"})
+            continue
+        for piece in pieces:
+            edges = {tier: piece.settled_until(now=now, settle_after=wait) for tier, wait in settle.items()}
+            if unattended:
+                live = live_edges(kind.interval, now=now)
+                edges = {tier: min(edge, live[tier]) for tier, edge in edges.items()}
+            yield from _gaps_of(
+                kind, piece, edges=edges, scope=scope, statement=_UNATTENDED if unattended else _MISSING, now=now
+            )
+
+
+def _kinds(scope: Scope) -> list[_Kind]:
+    with connection.cursor() as cursor:
+        cursor.execute(_KINDS, _parameters(scope))
+        return [
+            _Kind(calendar, Hours(hours), Interval(interval), tiers, low, series)
+            for calendar, hours, interval, tiers, low, series in cursor.fetchall()
+        ]
+
+
+def _fault(kind: _Kind) -> str:
+    try:
+        get_calendar(kind.calendar, kind.hours)
+    except ValueError as error:
+        return f"{kind.series} series of {kind.interval} on {kind.calendar} can't be scanned: {error}"
+    return ""
+
+
+def _settle_after(snapshot: Snapshot, interval: Interval, tier: str) -> Micros:
+    """The longest that a provider of the route wants: before that, none of them could prove the slot empty."""
+    asked = route(snapshot, capability=Capability.of_bars(interval), tier=tier)
+    return max((candidate.settle_after for candidate in asked), default=UNROUTED_SETTLE_US)
+
+
+def _expected(kind: _Kind, *, start: Bound | None, end: Bound | None, now: Micros) -> list[Grid]:
+    """All slots that any of the series may be missing. Raises: ValueError where there is no such calendar."""
+    calendar = get_calendar(kind.calendar, kind.hours)
+    low, first = _lower(start, floor=max(kind.low, _horizon(now)))
+    high, last = _upper(end, ceiling=now)
+    if first > last:
+        return []
+    return list(grid_of(calendar, kind.interval, first, last).within(low, high).pieces())
+
+
+def _instant(bound: Bound | None) -> Bound | None:
+    return to_us(bound) if isinstance(bound, datetime) else bound
+
+
+def _lower(bound: Bound | None, *, floor: Micros) -> tuple[Micros, date]:
+    if isinstance(bound, date):
+        return floor, max(bound, _day_before(floor))
+    low = floor if bound is None else max(bound, floor)
+    return low, _day_before(low)
+
+
+def _upper(bound: Bound | None, *, ceiling: Micros) -> tuple[Micros, date]:
+    if isinstance(bound, date):
+        return ceiling, min(bound, _day_behind(ceiling))
+    high = ceiling if bound is None else min(bound, ceiling)
+    return high, _day_behind(high)
+
+
+def _day_before(instant: Micros) -> date:
+    """No session of an earlier date trades at or after that instant."""
+    return from_us(instant).date() - timedelta(days=1)
+
+
+def _day_behind(instant: Micros) -> date:
+    """No session of a later date trades before that instant. Further on a calendar need not know."""
+    return from_us(instant).date() + timedelta(days=1)
+
+
+def _horizon(now: Micros) -> Micros:
+    """The first instant from which bars are kept; whole days (UTC), today not counted."""
+    days: int = settings.BAR_DAYS
+    return now // DAY_US * DAY_US - days * DAY_US if days else 0
+
+
+_IN_SCOPE = """s.is_active
+  AND (%(tiers)s::text[] IS NULL OR s.tier_id = ANY(%(tiers)s::text[]))
+  AND (%(symbols)s::text[] IS NULL OR i.symbol = ANY(%(symbols)s::text[]))
+  AND (%(mic)s::text IS NULL OR i.mic = %(mic)s::text)
+  AND (%(only)s::text IS NULL OR s.interval = %(only)s::text)
+  AND (%(ids)s::bigint[] IS NULL OR s.id = ANY(%(ids)s::bigint[]))"""
+
+
+def _parameters(scope: Scope) -> dict[str, object]:
+    return {
+        "tiers": None if scope.tiers is None else list(scope.tiers),
+        "symbols": None if scope.symbols is None else list(scope.symbols),
+        "mic": scope.mic,
+        "only": scope.interval and scope.interval.value,
+        "ids": None if scope.series_ids is None else list(scope.series_ids),
+    }
+
+
+_KINDS = f"""
+SELECT i.calendar, s.hours, s.interval, array_agg(DISTINCT s.tier_id),
+       (extract(epoch FROM min(greatest(s.collect_from, i.listed_at))) * 1000000)::bigint, count(*)
+FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
+WHERE {_IN_SCOPE} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""  # noqa: S608 - made of constants; values are bound
+
+# Spans of one series `s` in which nothing is missing although slots are expected: any statement of one column of multiranges.
+_COVERED = """SELECT c.held + c.empty AS spans FROM collector_coverage c
+                WHERE c.series_id = s.id AND c.session BETWEEN %(first)s AND %(last)s"""
+
+
+def _missing_but(accounted: str) -> str:
+    # 10,000 series by 20 sessions of minutes: see `make bench`, row "gap scan". The plan is a nested loop over the series with one range
+    # of the coverage's primary key each, whatever the age of the table; the multiranges are merged, never compared slot by slot.
+    return f"""
+SELECT s.id, i.symbol, i.mic, s.adjustment, s.tier_id, m.missing::text
+FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
+JOIN unnest(%(edge_tiers)s::text[], %(edges)s::timestamptz[]) AS t(code, edge) ON t.code = s.tier_id
+CROSS JOIN LATERAL (  -- a slot belongs to the life that its start lies in: both ends up to the grid
+  SELECT date_bin(%(step)s::interval, greatest(s.collect_from, i.listed_at) + %(rest)s::interval, 'epoch') AS low,
+         least(date_bin(%(step)s::interval, least(s.collect_until, i.delisted_at) + %(rest)s::interval, 'epoch'), t.edge) AS high) life
+CROSS JOIN LATERAL (
+  SELECT %(expected)s::tstzmultirange
+         * tstzmultirange(CASE WHEN life.high <= life.low THEN 'empty' ELSE tstzrange(life.low, life.high) END)
+         - coalesce((SELECT range_agg(a.spans) FROM ({accounted}) a), '{{}}') AS missing
+  OFFSET 0) m  -- or it would be reckoned again for each place that names it
+WHERE {_IN_SCOPE} AND i.calendar = %(calendar)s AND s.interval = %(interval)s AND s.hours = %(hours)s AND NOT isempty(m.missing)
+ORDER BY s.id
+"""  # noqa: S608 - made of constants; values are bound
+
+
+_MISSING = _missing_but(_COVERED)
+_UNATTENDED = _missing_but(f"{_COVERED} UNION ALL {ATTENDED}")
+
+
+def _gaps_of(
+    kind: _Kind, piece: Grid, *, edges: Mapping[str, Micros], scope: Scope, statement: str, now: Micros
+) -> Iterator[Gap]:
+    opens, closes = from_us(int(piece.starts[0])), from_us(int(piece.starts[-1]) + kind.interval.us)
+    reach = timedelta(days=SESSION_REACH_DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            _parameters(scope)
+            | {
+                "edge_tiers": list(edges),
+                "edges": [from_us(edge) for edge in edges.values()],
+                "step": f"{kind.interval.us} us",
+                "rest": f"{kind.interval.us - 1} us",
+                "expected": to_literal(piece.spans),
+                "first": date_of(int(piece.days[0])) - reach,
+                "last": date_of(int(piece.days[-1])) + reach,
+                "calendar": kind.calendar,
+                "interval": kind.interval.value,
+                "hours": kind.hours.value,
+                "oldest": oldest_start(opens, kind.interval),
+                "opens": opens,
+                "closes": closes,
+                "now": from_us(now),
+            },
+        )
+        rows = cursor.fetchall()
+    known: dict[str, list[Run]] = {}  # an outage leaves the same spans missing of thousands of series
+    for series_id, symbol, mic, adjustment, tier, missing in rows:
+        if missing not in known:
+            known[missing] = piece.runs(from_literal(missing))
+        about = (series_id, symbol, mic, kind.interval, kind.hours, Adjustment(adjustment), tier)
+        for run in known[missing]:
+            yield Gap(*about, run.session, run.start, run.end, run.slots)
