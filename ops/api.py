@@ -7,9 +7,11 @@ from ninja import Router, Schema
 
 from marketdata_site.observability.version import VERSION
 from ops.config_api import router as config_router
+from ops.dlq_api import router as dlq_router
 
 router = Router(tags=["operations"])
 router.add_router("/ops/config", config_router)
+router.add_router("/ops/dlq", dlq_router)
 
 
 class HealthOut(Schema):

@@ -59,10 +59,10 @@ def request_is_allowed(request: HttpRequest) -> bool:
     )
 
 
-def request_may_operate(request: HttpRequest) -> bool:
+def request_may_change(request: HttpRequest) -> bool:
     """For requests that change something: the secret opens, this machine unless another site's page asks, staff with its CSRF token.
 
-    Raises: ApiError (403) for a page of another site, a missing token, or staff without the permission to make policy versions.
+    What staff may change is not decided here. Raises: ApiError (403) for a page of another site or a missing token.
     """
     if _has_secret(request.headers.get("Authorization")):
         return True
@@ -70,14 +70,29 @@ def request_may_operate(request: HttpRequest) -> bool:
         return False
     if _is_of_another_site(request):
         raise ApiError("this request comes from a page of another site", code="csrf_failed", status=403)
-    host = direct_host(peer=request.META.get("REMOTE_ADDR"), header_names=request.headers)
-    if is_allowed(client_host=host, authorization=None, is_staff=False):
-        return True
-    if check_csrf(request) is not None:
+    if acts_as_staff(request) and check_csrf(request) is not None:
         raise ApiError("send the CSRF token of your session as X-CSRFToken", code="csrf_failed", status=403)
-    if not request.user.has_perm(OPERATE):
-        raise ApiError(f"{request.user.get_username()} has not the permission {OPERATE}", code="forbidden", status=403)
     return True
+
+
+def request_may_operate(request: HttpRequest) -> bool:
+    """`request_may_change` for what runs. Raises: ApiError (403) for staff without the permission to make policy versions."""
+    if not request_may_change(request):
+        return False
+    if acts_as_staff(request) and not request.user.has_perm(OPERATE):
+        raise forbidden(request.user.get_username(), OPERATE)
+    return True
+
+
+def acts_as_staff(request: HttpRequest) -> bool:
+    """True where nothing but its session lets the caller in, so that its permissions count."""
+    host = direct_host(peer=request.META.get("REMOTE_ADDR"), header_names=request.headers)
+    return not is_allowed(client_host=host, authorization=request.headers.get("Authorization"), is_staff=False)
+
+
+def forbidden(who: str, permission: str) -> ApiError:
+    """403 that names what is missing."""
+    return ApiError(f"{who} has not the permission {permission}", code="forbidden", status=403)
 
 
 def caller(request: HttpRequest) -> str:

@@ -1,13 +1,12 @@
 """`manage.py reload_config`: check the draft as a whole and make it the active version."""
 
-import getpass
-import os
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from marketdata_site.observability import clock
+from ops.actors import command_user
 from providers.services import policies
 
 
@@ -23,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises: CommandError (exit status 1) with the faults, one a line."""
-        result = policies.reload(author=_author(), through="command", now=clock.now(), dry_run=options["dry_run"])
+        result = policies.reload(author=command_user(), through="command", now=clock.now(), dry_run=options["dry_run"])
         for change in result.changes:
             self.stdout.write(str(change))
         if not result.ok:
@@ -34,11 +33,3 @@ class Command(BaseCommand):
             self.stdout.write(f"policy version {result.policy_version} is active")
         else:
             self.stdout.write("dry run: nothing was stored")
-
-
-def _author() -> str:
-    """Whoever runs the command; a container's user may have no name."""
-    try:
-        return getpass.getuser()[:150]
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
