@@ -33,7 +33,7 @@ def phase_mark(health: CapabilityHealth) -> SafeString:
 def score_mark(health: CapabilityHealth) -> SafeString:
     """H, with a link to how it went; faint where nobody was ever asked."""
     if health.used_at is None:
-        return format_html('<span class="md-faint" title="Nobody has asked it yet">{}</span>', "not yet")
+        return format_html('<span class="md-faint md-nowrap" title="Nobody has asked it yet">{}</span>', "not yet")
     return format_html("{}", f"{health.score.value:.2f}")
 
 

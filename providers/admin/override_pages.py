@@ -193,7 +193,7 @@ def links(provider: str, health: CapabilityHealth) -> SafeString:
         words.insert(0, "readmit")
     names = {"unforce": "unforce", "readmit": "readmit", "force_open": "force open", "force_closed": "force closed"}
     return format_html_join(
-        "",
+        " ",
         '<a href="{}">{}</a>',
         ((reverse(f"admin:providers_{word}", args=[provider, health.capability]), names[word]) for word in words),
     )

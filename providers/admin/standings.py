@@ -25,7 +25,7 @@ from providers.services import policies
 class ProviderStateAdmin(ReadOnlyAdmin):
     """One row for each provider and capability that was ever asked or spoken about; those of the policies without one are below."""
 
-    list_display = ("provider", "of_capability", "state", "h", "first_for", "asked_at", "why", "act")
+    list_display = ("name", "of_capability", "state", "h", "first_for", "asked_at", "why", "act")
     list_display_links = None
     list_select_related = ("provider",)
     list_filter = ("capability", "provider")
@@ -63,6 +63,11 @@ class ProviderStateAdmin(ReadOnlyAdmin):
             row.health = health.get((row.provider.name, row.capability))
             row.links = _links(request, row.provider.name, row.health)
         return found
+
+    @admin.display(description="Provider")
+    def name(self, row: Any) -> SafeString:
+        """With room for a long one."""
+        return format_html('<div class="md-name">{}</div>', row.provider.name)
 
     @admin.display(description="Capability")
     def of_capability(self, row: Any) -> SafeString:
@@ -120,7 +125,7 @@ def _health() -> dict[tuple[str, str], CapabilityHealth]:
 
 
 def _links(request: HttpRequest, provider: str, health: CapabilityHealth | None) -> SafeString:
-    return links(provider, health) if health is not None and request.user.has_perm(OVERRIDE) else format_html("")
+    return links(provider, health) if health is not None and request.user.has_perm(OVERRIDE) else SafeString("")
 
 
 def _unknown() -> SafeString:

@@ -118,7 +118,9 @@ class PolicyVersionAdmin(ReadOnlyAdmin):
 
 def _content(number: str | None) -> dict[str, Any]:
     """What one version changed of the one that was active then, and its policies; nothing for one that does not exist."""
-    version = PolicyVersion.objects.defer("content").filter(number=number).first() if str(number).isdecimal() else None
+    if number is None or not number.isdecimal():
+        return {}
+    version = PolicyVersion.objects.defer("content").filter(number=int(number)).first()
     if version is None:
         return {}
     snapshot = policies.version(version.number)

@@ -12,7 +12,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from collector.feed.publisher import publish
 from marketdata_site.observability import clock
+from providers.outcomes import Outcome
 from tests.feed_support import add_batch, bar
+from tests.integration.rest.provider_rows import make_active, make_samples, report
 from tests.integration.rest.rows import MINUTE, at, make_bar, make_bars, make_coverage, make_revision, make_series, minutes
 from tests.web_server import running
 
@@ -132,6 +134,31 @@ def test_operator_finds_what_is_missing_of_a_session(operator, visit):
     visit(story)
 
 
+def test_operator_sees_how_a_score_went_and_forces_the_breaker(operator, visit):
+    make_active()
+    report("polygon", Outcome.OK, 5)
+    now = clock.now().replace(microsecond=0)
+    make_samples("polygon", until=now, count=30)
+    make_samples("polygon", until=now - MINUTE * 20, count=30, score=0.31, phase="open")  # a line of its own, after a hole
+
+    def story(page: Page) -> None:
+        log_in(page)
+        page.click("nav >> text=Provider health")
+        page.click("#changelist td >> text=bars_1m")
+        expect(page.locator("#chart canvas").first).to_be_visible()
+        expect(page.locator("#legend")).to_contain_text("H 0.85")
+        expect(page.locator("#legend")).to_contain_text("closed now")
+        expect(page.locator("tbody tr")).to_have_count(30)
+        page.go_back()
+        page.click("text=force open")
+        page.fill("[name=reason]", "bad prices")
+        page.click("button:has-text('Force open')")
+        expect(page.locator("#changelist")).to_contain_text("forced open")
+        expect(page.locator("#changelist")).to_contain_text("bad prices")
+
+    visit(story)
+
+
 def test_every_admin_page_opens_without_a_fault(operator, visit):
     make_series()
     pages = [
@@ -144,6 +171,12 @@ def test_every_admin_page_opens_without_a_fault(operator, visit):
         "/admin/collector/rejectedbar/",
         "/admin/providers/provider/add/",
         "/admin/providers/routingpolicy/add/",
+        "/admin/providers/routingpolicy/routing/",
+        "/admin/providers/providerstate/",
+        "/admin/providers/providerstate/history/",
+        "/admin/providers/policyversion/",
+        "/admin/providers/policyversion/validate/",
+        "/admin/providers/reloadattempt/",
         "/admin/auth/user/",
         "/docs",
     ]
