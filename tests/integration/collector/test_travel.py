@@ -12,6 +12,7 @@ from providers.market.types import MINUTE_US, BarBatch, Micros
 from providers.models import Provider
 from providers.outcomes import Outcome, Seen
 from providers.policy import Snapshot
+from providers.routing import Use
 from providers.services import policies, probes
 from providers.services.choosing import Choice, look
 from providers.services.standings import report
@@ -131,3 +132,13 @@ def test_probe_of_a_history_job_waits_for_tokens_no_longer_than_live_work_does()
     _, turns = _went(_choice(snapshot))
 
     assert [turn.toll._patience_s for turn in turns] == [PATIENCE_S[Lane.LIVE], PATIENCE_S[Lane.HISTORY]]
+
+
+def test_provider_that_fails_in_its_probe_is_not_asked_gently_in_the_same_job() -> None:
+    snapshot = _policy("first")
+    _half_open("first")
+    choice = _choice(snapshot, lane=Lane.LIVE)
+    assert [step.use for step in choice.decision.steps] == [Use.PROBE, Use.GENTLE]
+
+    assert len(_went(choice, is_well=False)[1]) == 1
+    assert len(_went(choice, is_well=True)[1]) == 2
