@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -194,7 +195,7 @@ _IN_SCOPE = """s.is_active
   AND (%(ids)s::bigint[] IS NULL OR s.id = ANY(%(ids)s::bigint[]))"""
 
 
-def _parameters(scope: Scope) -> dict[str, object]:
+def _parameters(scope: Scope) -> dict[str, Any]:
     return {
         "tiers": None if scope.tiers is None else list(scope.tiers),
         "symbols": None if scope.symbols is None else list(scope.symbols),
