@@ -23,30 +23,22 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, timedelta, tzinfo
+from datetime import UTC, date, tzinfo
 from functools import partial
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import numpy as np
-
-from marketdata_site.observability.redaction import redact
 from providers.accounts import credential, endpoint, option, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Option, Terms
+from providers.adapters.alpha_vantage_labels import are_ends
+from providers.adapters.alpha_vantage_notices import is_notice, meaning_of
+from providers.coins import slashed
 from providers.errors import (
     AuthFailed,
-    BadRequest,
     MalformedAnswer,
-    NotEntitled,
-    ProviderError,
-    Throttled,
-    UnknownSymbol,
     UnsupportedRequest,
-    VendorFault,
 )
 from providers.market.types import (
-    DAY_US,
-    MINUTE_US,
     Adjustment,
     AssetClass,
     BarBatch,
@@ -69,7 +61,6 @@ _INTERVALS = {
     Interval.H1: "60min",
 }
 _PAIRS = frozenset({AssetClass.FX, AssetClass.CRYPTO})
-_QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "EUR", "GBP", "JPY", "CNY", "BTC")
 _NEW_YORK = ZoneInfo("America/New_York")
 _EASTERN = frozenset({"America/New_York", "US/Eastern"})
 _OPTIONS = {
@@ -83,19 +74,6 @@ _SERIES = re.compile(r"time series", re.I)
 _COLUMN = re.compile(r"(?:\d+([a-z])?\. )?(open|high|low|close|volume)(?: \((\w+)\))?", re.I)
 _META = re.compile(r"(?:\d+\. )?(.+)")
 _OURS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
-_NOTICES = ("Error Message", "Information", "Note", "message")
-_PREMIUM = re.compile(r"\b(?:is|are) (?:a )?premium|premium feature|not entitled|entitlement", re.I)
-_QUOTA = re.compile(
-    r"rate limit|call (?:frequency|volume)|(?:calls?|requests?) per (?:second|minute|day)|spreading out|higher api"
-    r"|burst pattern|slow down|limit your requests",
-    re.I,
-)
-_KEY = re.compile(
-    r"api.?key\W.{0,40}?(?:invalid|missing|incorrect)|invalid api.?key|claim your free api key|\bdemo\W+api key", re.I
-)
-_PLAN = re.compile(r"premium|subscri", re.I)
-_OTHERWISE: Mapping[str, type[ProviderError]] = {"Error Message": BadRequest, "Note": Throttled}
-_WAITS_S = {"second": 1.0, "minute": 60.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +114,7 @@ class AlphaVantage:
 
     def vendor_symbol(self, symbol: str, asset_class: AssetClass) -> str:
         """`BTC-USD` and `EURUSD` are `BTC/USD` and `EUR/USD` here, two parameters on the wire."""
-        if asset_class not in _PAIRS or "/" in symbol:
-            return symbol
-        if "-" in symbol:
-            return symbol.replace("-", "/", 1)
-        if asset_class is AssetClass.FX and len(symbol) == 6:
-            return f"{symbol[:3]}/{symbol[3:]}"
-        quoted = next((q for q in _QUOTE_CURRENCIES if symbol.endswith(q) and symbol != q), None)
-        return f"{symbol.removesuffix(quoted)}/{quoted}" if quoted else symbol
+        return slashed(symbol, is_currency=asset_class is AssetClass.FX) if asset_class in _PAIRS else symbol
 
     def bars_request(self, query: BarQuery, account: Account) -> HttpRequest:
         """The whole of one window of `windows`. Raises: UnsupportedRequest, AuthFailed."""
@@ -222,8 +193,8 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> _Answer:
         if lines is not None:
             return _Answer([(line.pop(stamp), line) for line in lines], name="", meta={})
     document = _object(response.body, secrets)
-    if any(document.get(key) for key in _NOTICES):
-        raise _refused(document, query, account)
+    if is_notice(document):
+        raise meaning_of(document, symbols=query.symbols, account=account)
     name = next((key for key in document if _SERIES.search(key)), None)
     if name is None:
         raise MalformedAnswer(
@@ -315,6 +286,15 @@ def _stamp(answer: _Answer, query: BarQuery) -> Callable[[object], Micros]:
     return partial(micros_of_wall, zone=_zone(answer, query))
 
 
+def _is_label_end(batch: BarBatch, query: BarQuery, account: Account, *, zone: tzinfo) -> bool:
+    """By the rows where they show it, else by the account's setting."""
+    seen = None
+    if query.asset_class is AssetClass.EQUITY and str(zone) in _EASTERN:
+        is_extended = option(account, "extended_hours", known=_OPTIONS) == "true"
+        seen = are_ends(batch, interval=query.interval, is_extended=is_extended)
+    return option(account, "bar_label", known=_OPTIONS) == "end" if seen is None else seen
+
+
 def _zone(answer: _Answer, query: BarQuery) -> tzinfo:
     """The zone that the meta data name; CSV names none."""
     name = answer.meta.get("time zone")
@@ -324,60 +304,3 @@ def _zone(answer: _Answer, query: BarQuery) -> tzinfo:
         return UTC if name.upper() == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the zone files, or a name too long
         raise MalformedAnswer(f"alpha_vantage names an unknown time zone: {name[:40]!r}", status=200) from None
-
-
-def _is_label_end(batch: BarBatch, query: BarQuery, account: Account, *, zone: tzinfo) -> bool:
-    """Whether the stamps are the ends of their bars.
-
-    In New York trading begins and ends at times that an early close never moves towards the night: a stamp within the first cell
-    of the day can only be a start, one at the close only an end (unless the answer has such a start too: then it is a late
-    print). One later than the close belongs to a stock of another continent, whose days show nothing here.
-    """
-    if query.asset_class is AssetClass.EQUITY and str(zone) in _EASTERN and len(batch):
-        opens, closes = (
-            (4 * 60, 20 * 60) if option(account, "extended_hours", known=_OPTIONS) == "true" else (9 * 60 + 30, 16 * 60)
-        )
-        width = query.interval.us // MINUTE_US
-        minutes = _minutes_of_day(batch)
-        first_cell = opens // width * width
-        if ((minutes >= first_cell) & (minutes < first_cell + width)).any():
-            return False
-        if (minutes == closes).any() and not (minutes > closes).any():
-            return True
-    return option(account, "bar_label", known=_OPTIONS) == "end"
-
-
-def _minutes_of_day(batch: BarBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Wall time of New York in minutes; the offset changes on nights without trading, so one a UTC day is enough."""
-    days, of_row = np.unique(batch.start // DAY_US, return_inverse=True)
-    offsets = [
-        from_us((day * 24 + 12) * 60 * MINUTE_US).astimezone(_NEW_YORK).utcoffset() or timedelta() for day in days.tolist()
-    ]
-    shift = np.array([offset // timedelta(minutes=1) for offset in offsets], dtype=np.int64)
-    return (batch.start // MINUTE_US + shift[of_row]) % (24 * 60)
-
-
-def _refused(document: Mapping[str, Any], query: BarQuery, account: Account) -> ProviderError:
-    """What a notice means, by its words."""
-    kind, said = next((key, str(document[key])) for key in _NOTICES if document.get(key))
-    message = f"{account.provider} says {redact(said, secrets=secrets_of(account))[:300]}"
-    if _QUOTA.search(said) and not _PREMIUM.search(said):
-        return Throttled(message, status=200, retry_after=_wait_s(said))
-    if kind == "Error Message" and "invalid api call" in said.lower():
-        return UnknownSymbol(message, symbols=query.symbols, status=200)
-    return _meaning(kind, said)(message, status=200)
-
-
-def _meaning(kind: str, said: str) -> type[ProviderError]:
-    if _PREMIUM.search(said):
-        return NotEntitled
-    if _KEY.search(said):
-        return AuthFailed
-    if kind in _OTHERWISE:
-        return _OTHERWISE[kind]
-    return NotEntitled if _PLAN.search(said) else VendorFault
-
-
-def _wait_s(said: str) -> float | None:
-    """The shortest period that a quota's words name; None for a day's, whose end the vendor does not tell."""
-    return next((wait for word, wait in _WAITS_S.items() if re.search(rf"per {word}", said, re.I)), None)

@@ -32,6 +32,7 @@ from typing import Any, ClassVar
 from marketdata_site.observability.redaction import redact
 from providers.accounts import SYMBOLS_PER_CALL, credential, endpoint, option, secrets_of
 from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Option, RateNews, Terms
+from providers.coins import slashed
 from providers.errors import (
     BadRequest,
     MalformedAnswer,
@@ -64,7 +65,6 @@ _ADJUST = {
 }
 _PAIRS = frozenset({AssetClass.FX, AssetClass.CRYPTO})
 _LISTED = frozenset({AssetClass.EQUITY, AssetClass.INDEX})
-_QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "EUR", "GBP", "JPY", "BTC", "ETH")
 _NAMES = {"t": "datetime", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
 _MOST_ROWS = 5_000
 _HOURS_A_DAY = {_LISTED: 16, _PAIRS: 24}
@@ -115,14 +115,7 @@ class TwelveData:
 
     def vendor_symbol(self, symbol: str, asset_class: AssetClass) -> str:
         """`BTC-USD` and `EURUSD` are `BTC/USD` and `EUR/USD`; stocks are spelled as everywhere."""
-        if asset_class not in _PAIRS or "/" in symbol:
-            return symbol
-        if "-" in symbol:
-            return symbol.replace("-", "/", 1)
-        if asset_class is AssetClass.FX and len(symbol) == 6:
-            return f"{symbol[:3]}/{symbol[3:]}"
-        quoted = next((q for q in _QUOTE_CURRENCIES if symbol.endswith(q) and symbol != q), None)
-        return f"{symbol.removesuffix(quoted)}/{quoted}" if quoted else symbol
+        return slashed(symbol, is_currency=asset_class is AssetClass.FX) if asset_class in _PAIRS else symbol
 
     def bars_request(self, query: BarQuery, account: Account) -> HttpRequest:
         """One window of `windows`. Raises: UnsupportedRequest, AuthFailed."""

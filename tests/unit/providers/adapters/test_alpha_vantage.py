@@ -379,3 +379,18 @@ def test_quarter_hours_do_not_pass_for_five_minutes() -> None:
     assert len(parse(answer("2024-01-02 09:30:00", name="Time Series (5min)"), five).batch) == 1
     with pytest.raises(MalformedAnswer, match="for 5min, got 'Time Series \\(15min\\)'"):
         parse(answer("2024-01-02 09:30:00", name="Time Series (15min)"), five)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "starts_at"),
+    [
+        ("09:31:00", "16:00:00", "14:30"),
+        ("09:30:00", "15:59:00", "14:30"),
+        ("09:30:00", "16:00:00", "14:30"),
+        ("09:31:00", "15:59:00", "14:31"),
+        ("09:32:00", "16:00:00", "14:32"),
+    ],
+)
+def test_regular_hours_alone_show_the_label_by_first_and_last_bar_together(first: str, last: str, starts_at: str) -> None:
+    days = [f"2024-01-{day:02d} {time}" for day in (3, 2) for time in (last, "12:00:00", first)]
+    assert min(starts(answer(*days))) == at(f"2024-01-02T{starts_at}")
