@@ -141,4 +141,3 @@ def test_provider_that_fails_in_its_probe_is_not_asked_gently_in_the_same_job() 
     assert [step.use for step in choice.decision.steps] == [Use.PROBE, Use.GENTLE]
 
     assert len(_went(choice, is_well=False)[1]) == 1
-    assert len(_went(choice, is_well=True)[1]) == 2
