@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from providers.market.types import Micros
+from providers.market.types import Interval, Micros
 
 CLOCK_SKEW_CADENCES = 2
 
@@ -19,6 +19,11 @@ def is_planned(boundary: Micros, planned_through: Micros, *, cadence: Micros) ->
     believing it would stop collection until time catches up.
     """
     return boundary <= planned_through <= boundary + CLOCK_SKEW_CADENCES * cadence
+
+
+def window_of(interval: Interval, *, cadence: Micros, least: Micros) -> Micros:
+    """How far back live collection looks for a missing slot; what starts before it is a gap, and a backfill's work."""
+    return max(least, 2 * interval.us, 2 * cadence)
 
 
 def split(members: Sequence[tuple[str, Micros]], *, most: int) -> list[tuple[list[str], Micros]]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from django.conf import settings
 from django.db import connection, transaction
 
-from collector.core.live import split
+from collector.core.live import split, window_of
 from collector.core.spans import spans_of, to_literal
 from collector.models import Tier
 from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
@@ -91,7 +91,8 @@ def _due(tier: Tier, boundary: Micros, snapshot: Snapshot) -> Iterable[_Due]:
 def _due_of_calendar(
     tier: Tier, calendar: str, interval: Interval, hours: Hours, boundary: Micros, *, snapshot: Snapshot
 ) -> Iterable[_Due]:
-    window = max(settings.LIVE_WINDOW_SECONDS * SECOND_US, 2 * interval.us, 2 * tier.cadence_seconds * SECOND_US)
+    least = settings.LIVE_WINDOW_SECONDS * SECOND_US
+    window = window_of(interval, cadence=tier.cadence_seconds * SECOND_US, least=least)
     venue = get_calendar(calendar, hours)
     slots = venue.slots(interval, boundary - window, boundary - interval.us + 1)
     if not len(slots):
