@@ -12,9 +12,43 @@ JOBS_PROCESSED = Counter(
     "Jobs that ran to their end, by type and by the provider that settled most of their symbols; none when nobody settled any.",
     ["type", "provider"],
 )
+GAPS_FOUND = Counter(
+    "gaps_found_total",
+    "Gaps that scans found and nobody saw to yet, by interval. One that finds no room under a cap counts at each scan.",
+    ["interval"],
+)
+BACKFILLS_ENQUEUED = Counter("backfill_jobs_enqueued_total", "Backfill jobs that scans made, by tier.", ["tier"])
+GAPS_DROPPED = Counter(
+    "gaps_dropped_total", "Gaps that found no room under their cap, by tier; later scans find them again.", ["tier"]
+)
+
+
+def gaps_found(*, interval: str, count: int) -> None:
+    """Count gaps that a scan found and nobody saw to."""
+    GAPS_FOUND.labels(interval).inc(count)
+
+
+def backfills_enqueued(*, tier: str, count: int) -> None:
+    """Count new jobs."""
+    BACKFILLS_ENQUEUED.labels(tier).inc(count)
+
+
+def gaps_dropped(*, tier: str, count: int) -> None:
+    """Count gaps that found no room under a cap."""
+    GAPS_DROPPED.labels(tier).inc(count)
 
 
 def job_done(*, kind: str, settled: Mapping[str, int]) -> None:
     """Count a job's end, once. `kind` is `bars`, `quotes` or `backfill`; `settled`: symbols by the provider that settled them."""
     most = max(settled, key=lambda name: (settled[name], name), default=NOBODY)
     JOBS_PROCESSED.labels(kind, most if settled.get(most) else NOBODY).inc()
+
+
+BACKFILL_JOBS_COMPLETED = Counter(
+    "backfill_jobs_completed_total", "Backfill jobs that ended, by tier and how: done or dead.", ["tier", "status"]
+)
+
+
+def backfill_completed(*, tier: str, status: str) -> None:
+    """Count a job's end."""
+    BACKFILL_JOBS_COMPLETED.labels(tier, status).inc()

@@ -270,6 +270,8 @@ RECENT_SCAN_HOURS = max(1, _number("MARKETDATA_RECENT_SCAN_HOURS", 72))
 """How far back the scan of each minute looks for gaps; what is older waits for the nightly one."""
 HISTORY_BACKFILL_CAP = max(1, _number("MARKETDATA_HISTORY_BACKFILL_CAP", 20_000))
 """Most open backfill jobs of the history lane, of all tiers together; those of the recent lane are capped by each tier's own number."""
+BACKFILL_LEASE_SECONDS = max(2, _number("MARKETDATA_BACKFILL_LEASE_SECONDS", 120))
+"""How long a worker may be silent before the backfill jobs that it runs are given to others."""
 FEED_HISTORY_AFTER_SECONDS = 86_400
 """Bars older than this go out as one `history` notice a series instead of one message each."""
 SHARED_SECRET = os.environ.get("MARKETDATA_SHARED_SECRET", "")

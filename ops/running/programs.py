@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from ops.running.supervisor import Program
 
 LIVE_QUEUES = "plan,live.t0,live.t1,live.t2"
-BACKFILL_QUEUES = "backfill,maintenance"
+BACKFILL_QUEUES = "backfill"
+MAINTENANCE_QUEUES = "maintenance"
+"""A worker of its own: a backfill may wait for minutes until a budget lets it go on."""
 
 DEMO_CREDENTIALS = {"POLYGON_API_KEY": "demo", "ALPACA_API_KEY_ID": "demo", "ALPACA_API_SECRET_KEY": "demo"}
 """What the simulated vendors take for a key; a real one in the environment is left alone."""
@@ -49,6 +51,7 @@ def service_programs(addresses: Addresses, *, with_vendors: bool) -> list[Progra
         Program(name="web", command=web, environment={"MARKETDATA_ROLE": "web"}),
         _worker(name="live", queues=LIVE_QUEUES, processes=2),
         _worker(name="backfill", queues=BACKFILL_QUEUES, processes=1),
+        _worker(name="maintenance", queues=MAINTENANCE_QUEUES, processes=1),
         Program(name="beat", command=beat, environment={"MARKETDATA_ROLE": "beat"}),
     ]
 

@@ -25,7 +25,7 @@ from websockets.sync.client import connect
 PROJECT = Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 120
 FIRST_BAR_SECONDS = 150
-PROGRAMS = {"vendors", "web", "live", "backfill", "beat"}
+PROGRAMS = {"vendors", "web", "live", "backfill", "maintenance", "beat"}
 
 
 class Up:

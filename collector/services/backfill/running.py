@@ -1,0 +1,74 @@
+"""One batch from its claim to its rows: ask, see what is still missing, and let the reasons decide what becomes of each job."""
+
+import logging
+import traceback
+from collections.abc import Sequence
+
+from django.db import close_old_connections
+
+from collector.core.spans import inside
+from collector.models.backfills import Backfill
+from collector.selectors.evidence import covered
+from collector.selectors.series import life
+from collector.services.backfill.asking import Whys, ask, ask_with_brackets, span_of
+from collector.services.backfill.claiming import Batch, heartbeat
+from collector.services.backfill.judging import UNPROVEN, broken, endings_of
+from collector.services.backfill.settling import Ending, settle
+from marketdata_site.observability.clock import now
+from providers.loop import EventLoopThread
+from providers.market.calendar import get_calendar
+from providers.market.types import Hours, Interval, MicrosArray
+
+log = logging.getLogger(__name__)
+
+
+def run(batch: Batch, *, loop: EventLoopThread) -> int:
+    """Run a claimed batch to its end; returns how many of its jobs were still ours to settle."""
+    with heartbeat(batch):
+        try:
+            endings = _try(batch.jobs, loop)
+        except Exception:
+            log.exception("a batch of %d jobs broke", len(batch.jobs), extra={"action": "backfill_broke"})
+            close_old_connections()
+            error, is_alone = traceback.format_exc(), len(batch.jobs) == 1
+            endings = [broken(job, error=error, is_alone=is_alone, now=now()) for job in batch.jobs]
+        ours = settle(endings, now=now())
+    if ours < len(endings):
+        log.warning("%d of %d jobs were no longer ours", len(endings) - ours, len(endings), extra={"action": "lease_lost"})
+    return ours
+
+
+def _try(jobs: Sequence[Backfill], loop: EventLoopThread) -> list[Ending]:
+    missing = missing_of(jobs)
+    whys: Whys = {}
+    if wanted := [job for job in jobs if len(missing[job.pk])]:
+        whys = ask(wanted, span=span_of(jobs[0]), loop=loop)
+        missing |= missing_of(wanted)
+    if silent := [job for job in wanted if len(missing[job.pk]) and _is_unproven(job, whys)]:
+        more = ask_with_brackets(silent, loop=loop)
+        whys |= {job: (*whys.get(job, ()), *said) for job, said in more.items()}
+        missing |= missing_of(silent)
+    return endings_of(jobs, missing=missing, whys=whys, now=now())
+
+
+def _is_unproven(job: Backfill, whys: Whys) -> bool:
+    """Whether somebody answered for it, and not for all."""
+    return job.pk not in whys or any(why.code == UNPROVEN for why in whys[job.pk])
+
+
+def missing_of(jobs: Sequence[Backfill]) -> dict[int, MicrosArray]:
+    """Expected slots of each job's span that are neither held nor proven empty. Nobody wants those of an inactive series.
+
+    The jobs share span, calendar, hours and interval.
+    """
+    first = jobs[0].series
+    start, end = span_of(jobs[0])
+    slots = get_calendar(first.instrument.calendar, Hours(first.hours)).slots(Interval(first.interval), start, end)
+    done = covered(series_ids=[job.series_id for job in jobs], start=start, end=end)
+    return {job.pk: _open(slots, job, done.get(job.series_id)) for job in jobs}
+
+
+def _open(slots: MicrosArray, job: Backfill, done: MicrosArray | None) -> MicrosArray:
+    low, high = life(job.series)
+    mine = slots[(slots >= low) & (slots < high) & job.series.is_active]
+    return mine if done is None else mine[~inside(mine, done)]

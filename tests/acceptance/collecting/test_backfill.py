@@ -1,0 +1,184 @@
+"""Backfill jobs through real HTTP into real rows: filled by few calls, shrunk, parked, tried again, or dead with a reason."""
+
+import pytest
+
+from collector.models import Backfill, BackfillState, DeadLetter
+from collector.services.backfill import running
+from collector.services.backfill.draining import drain
+from marketdata_site.observability.clock import now
+from providers.market.types import MINUTE_US
+from tests.acceptance.collecting.world import names
+from tests.builders import minutes, us
+from tests.integration.collector.backfill_rows import make_job
+from tests.integration.collector.reading import coverage, held
+from tests.integration.collector.rows import make_series
+
+START, END = us("2025-10-08 14:00"), us("2025-10-08 14:10")
+SLOTS = minutes(START, 10)
+ALL = [[START, END]]
+
+
+@pytest.fixture
+def work(world):
+    """Work off what is due at a moment; returns what became of the oldest job."""
+
+    def work_at(text="2025-10-08 16:00:00", *, all_is_due=True):
+        world.set_clock(text)
+        if all_is_due:
+            Backfill.objects.update(due_at=now())
+        drain(worker="me", loop=world.loop)
+        return Backfill.objects.order_by("pk").first()
+
+    return work_at
+
+
+def test_outage_of_many_symbols_is_filled_by_one_call(world, work):
+    world.policy("alpaca")
+    series = [make_series(name) for name in names("DN", 40)]
+    jobs = [make_job(one) for one in series]
+    work()
+    assert all(coverage(one) == (ALL, []) for one in series)
+    assert set(Backfill.objects.values_list("state", "attempts", "lease", "leased_until")) == {("done", 0, 1, None)}
+    assert (len(world.control.calls()), len(jobs)) == (1, 40)
+
+
+def test_span_that_is_covered_by_now_is_done_without_a_call(world, work):
+    world.policy("polygon")
+    series = make_series()
+    world.set_clock("2025-10-08 16:00:00")
+    world.collect("AAPL", start="2025-10-08 13:30", end="2025-10-08 14:30")
+    world.control.forget_calls()
+    make_job(series)
+    make_job(make_series("OFF", is_active=False))
+    work()
+    assert set(Backfill.objects.values_list("state", flat=True)) == {"done"}
+    assert world.asked() == []
+
+
+def test_hole_in_a_dense_series_is_proven_by_the_bars_on_either_side_within_one_try(world, work):
+    world.policy("polygon")
+    series = make_series("AAPL")
+    world.set_clock("2025-10-08 16:00:00")
+    world.control.set_fault("withdrawn", vendor="polygon", start=START, end=END)
+    world.collect("AAPL", start="2025-10-08 13:30", end="2025-10-08 13:59")
+    world.collect("AAPL", start="2025-10-08 14:12", end="2025-10-08 14:30")
+    make_job(series)
+    job = work()
+    assert (job.state, job.attempts) == (BackfillState.DONE, 0)
+    assert coverage(series)[1] == ALL
+
+
+def test_rejected_row_shrinks_the_job_to_its_slot_and_ends_as_rejected(world, work):
+    world.policy("polygon")
+    make_job(make_series())
+    world.control.set_fault("bad_row", vendor="polygon")
+    job = work()
+    assert (job.state, job.attempts, job.slots) == (BackfillState.RETRY_WAIT, 1, 1)
+    assert (job.start, job.end) == (Backfill.objects.get().start, Backfill.objects.get().end)
+    assert int((job.end - job.start).total_seconds()) == 60
+    assert 24 <= (job.due_at - now()).total_seconds() + 2 <= 40
+    for _ in range(7):
+        job = work()
+    assert (job.state, job.attempts) == (BackfillState.DEAD, 8)
+    letter = job.dead_letter
+    assert (letter.reason, letter.provider, letter.missing_minutes) == ("rejected", "polygon", 1)
+    assert "high_below_low" in letter.message
+
+
+HOPELESS = [("forbidden_entitlement", "not_entitled", 403), ("html", "malformed_answer", 200)]
+
+
+@pytest.mark.parametrize(("fault", "reason", "status"), HOPELESS)
+def test_answer_that_can_not_change_is_dead_at_once_with_its_reason(world, work, fault, reason, status):
+    world.policy("polygon", "alpaca")
+    make_job(make_series())
+    world.control.set_fault(fault, vendor="*")
+    job = work()
+    assert (job.state, job.attempts) == (BackfillState.DEAD, 1)
+    assert (job.dead_letter.reason, job.dead_letter.provider) == (reason, "alpaca")
+    assert job.dead_letter.http_status in {status, None}
+    assert [(one["provider"], one["code"]) for one in job.tries] == [("polygon", reason), ("alpaca", reason)]
+
+
+def test_vendor_that_is_down_kills_no_job_and_all_is_filled_when_it_is_back(world, work):
+    world.policy("polygon")
+    series = [make_series(name) for name in names("DN", 8)]
+    for one in series:
+        make_job(one)
+    number = world.control.set_fault("server_error", vendor="polygon")
+    for minute in range(0, 40, 2):
+        work(f"2025-10-08 16:{minute:02d}:00")
+    assert set(Backfill.objects.values_list("state", flat=True)) == {"parked"}
+    assert max(Backfill.objects.values_list("attempts", flat=True)) <= 2
+    assert all(len(tries) <= 4 for tries in Backfill.objects.values_list("tries", flat=True))
+    world.control.clear_faults(number)
+    for minute in (50, 51, 52):
+        work(f"2025-10-08 16:{minute}:00")
+    assert set(Backfill.objects.values_list("state", flat=True)) == {"done"}
+    assert all(coverage(one) == (ALL, []) for one in series)
+
+
+def test_throttled_job_waits_without_an_attempt_until_the_vendor_takes_requests_again(world, work):
+    world.policy("polygon")
+    make_job(make_series())
+    number = world.control.set_fault("throttle", vendor="polygon", retry_after=30)
+    job = work()
+    assert (job.state, job.attempts, job.tries[-1]["code"]) == (BackfillState.PARKED, 0, "throttled")
+    assert 25 <= (job.due_at - now()).total_seconds() <= 40
+    world.control.clear_faults(number)
+    assert work("2025-10-08 16:02:00", all_is_due=False).state == BackfillState.DONE
+
+
+def test_without_anybody_to_ask_the_job_waits_and_says_so(world, work):
+    world.policy("polygon", is_enabled=False)
+    make_job(make_series())
+    job = work()
+    assert (job.state, job.attempts) == (BackfillState.PARKED, 0)
+    assert job.tries[-1]["message"] == "polygon: it is switched off"
+
+
+def test_pinned_provider_alone_is_asked_and_an_excluded_one_is_not(world, work):
+    world.policy("polygon", "alpaca")
+    make_job(make_series("AAA"), pinned_provider="alpaca")
+    work()
+    assert world.asked() == ["alpaca"]
+    make_job(make_series("BBB"), excluded_providers=["polygon"])
+    work()
+    assert world.asked() == ["alpaca"]
+    assert set(Backfill.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_error_of_our_own_sends_the_jobs_of_a_batch_to_run_alone_and_kills_a_lone_one_in_the_end(world, work, monkeypatch):
+    world.policy("alpaca")
+    bad, good = make_series("BAD"), make_series("GOOD")
+    jobs = [make_job(bad), make_job(good)]
+    ask = running.ask
+
+    def break_at_bad(asked, **rest):
+        if any(job.series_id == bad.pk for job in asked):
+            raise ZeroDivisionError("nobody thought of that")
+        return ask(asked, **rest)
+
+    monkeypatch.setattr(running, "ask", break_at_bad)
+    work()
+    assert set(Backfill.objects.values_list("state", "attempts", "is_solo")) == {("retry_wait", 0, True)}
+    for _ in range(8):
+        work()
+    dead, done = (Backfill.objects.get(pk=job.pk) for job in jobs)
+    assert (done.state, done.attempts) == (BackfillState.DONE, 0)
+    assert (dead.state, dead.dead_letter.reason) == (BackfillState.DEAD, "internal_error")
+    assert dead.dead_letter.message == "ZeroDivisionError: nobody thought of that"
+    assert "break_at_bad" in dead.dead_letter.traceback
+
+
+def test_recent_jobs_go_before_history(world, work, monkeypatch):
+    world.policy("polygon")
+    old, new = make_series("OLD"), make_series("NEW")
+    make_job(old, lane="history", due_at=now())
+    make_job(new)
+    work()
+    calls = [call["symbols"] for call in world.control.calls()]
+    assert calls == [["NEW"], ["OLD"]]
+    assert {len(held(one)) for one in (old, new)} == {len(SLOTS)}
+    assert MINUTE_US * len(SLOTS) == END - START
+    assert not DeadLetter.objects.exists()
