@@ -1,6 +1,8 @@
 """Celery's doorbells: each reads the clock, makes one domain call, and may be lost or repeated without harm."""
 
 import logging
+import os
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,14 +13,21 @@ from collector.feed.publisher import delete_old_batches, publish_unpublished
 from collector.partitions import BARS, QUOTES, ensure_partitions
 from collector.queues import enqueue
 from collector.schemas import BarsFetchJob, FetchJob, QuotesFetchJob
+from collector.services.backfill.draining import drain
+from collector.services.backfill.reaping import delete_old as delete_old_backfills
+from collector.services.backfill.reaping import reap
 from collector.services.calendars import tell_calendar_faults
 from collector.services.collecting import collect_bars
+from collector.services.gap_scan import Scanned
+from collector.services.gap_scan import scan_older as scan_older_gaps
+from collector.services.gap_scan import scan_recent as scan_recent_gaps
 from collector.services.live import plan
 from collector.services.quote_plan import plan_quotes as plan_due_quotes
 from collector.services.quote_retention import drop_old_quotes
 from collector.services.quoting import collect_quotes
 from marketdata_site.observability.clock import now, now_us
 from providers.loop import EventLoopThread
+from providers.services import policies
 from providers.services.process_versions import forget_gone_processes, report_process
 
 log = logging.getLogger(__name__)
@@ -108,6 +117,42 @@ def sweep_feed() -> None:
         log.info("published %d batches that were left behind", count, extra={"action": "feed_swept"})
 
 
+@shared_task(name="collector.tasks.drain_backfills")
+def drain_backfills() -> None:
+    """Work off backfill jobs that are due."""
+    if drain(worker=f"{socket.gethostname()}:{os.getpid()}", loop=vendor_loop()):
+        report_process(now=now())
+
+
+@shared_task(name="collector.tasks.reap_backfills")
+def reap_backfills() -> None:
+    """Free backfill jobs whose worker was lost."""
+    reap(now=now())
+
+
+@shared_task(name="collector.tasks.scan_recent")
+def scan_recent() -> None:
+    """Make jobs of what has gone missing in the last days."""
+    _tell_scan(scan_recent_gaps(now=now_us(), snapshot=policies.current()))
+
+
+@shared_task(name="collector.tasks.scan_all")
+def scan_all() -> None:
+    """Make jobs of all that is missing within the retention horizon: the last days first, then what is older."""
+    snapshot = policies.current()
+    _tell_scan(scan_recent_gaps(now=now_us(), snapshot=snapshot))
+    _tell_scan(scan_older_gaps(now=now_us(), snapshot=snapshot))
+
+
+def _tell_scan(scanned: Scanned | None) -> None:
+    if scanned is not None and scanned.found:
+        log.info(
+            "%d gaps: %d new jobs, %d added to jobs that wait, %d found no room",
+            scanned.found, scanned.enqueued, scanned.merged, scanned.dropped,
+            extra={"action": "gaps_scanned"},
+        )  # fmt: skip
+
+
 @shared_task(name="collector.tasks.look_after_tables")
 def look_after_tables() -> None:
     """Make partitions ahead of their rows, delete what is past its age, warn of calendars that run out."""
@@ -116,5 +161,6 @@ def look_after_tables() -> None:
     ensure_partitions(QUOTES, range(day - 1, day + DAYS_AHEAD + 1))
     drop_old_quotes(now=now())
     delete_old_batches(now=now())
+    delete_old_backfills(now=now())
     forget_gone_processes(now=now())
     tell_calendar_faults(now=now())

@@ -7,6 +7,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketdata_site.settings")
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import task_prerun
 
 from marketdata_site.beat import EverySecond
@@ -47,6 +48,26 @@ app.conf.update(
             "task": "providers.tasks.sample_health",
             "schedule": EverySecond(10),
             "options": {"queue": "maintenance", "expires": 10},
+        },
+        "drain-backfills": {
+            "task": "collector.tasks.drain_backfills",
+            "schedule": EverySecond(5),
+            "options": {"queue": "backfill", "expires": 5},
+        },
+        "reap-backfills": {
+            "task": "collector.tasks.reap_backfills",
+            "schedule": EverySecond(10),
+            "options": {"queue": "maintenance", "expires": 10},
+        },
+        "scan-recent": {
+            "task": "collector.tasks.scan_recent",
+            "schedule": EverySecond(60),
+            "options": {"queue": "maintenance", "expires": 60},
+        },
+        "scan-all": {
+            "task": "collector.tasks.scan_all",
+            "schedule": crontab(hour="3", minute="30"),  # UTC
+            "options": {"queue": "maintenance", "expires": 3600},
         },
         "look-after-tables": {
             "task": "collector.tasks.look_after_tables",

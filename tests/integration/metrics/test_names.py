@@ -21,6 +21,11 @@ FIXED = {
     ("provider_latency_ms", ("provider", "endpoint"), "histogram"),
     ("circuit_state", ("provider",), "gauge"),
     ("jobs_processed_total", ("type", "provider"), "counter"),
+    ("gaps_found_total", ("interval",), "counter"),
+    ("backfill_jobs_enqueued_total", ("tier",), "counter"),
+    ("backfill_queue_depth", (), "gauge"),
+    ("backfill_oldest_age_seconds", (), "gauge"),
+    ("dlq_depth", ("tier",), "gauge"),
     ("config_last_reload_successful", (), "gauge"),
     ("config_last_reload_success_timestamp_seconds", (), "gauge"),
 }

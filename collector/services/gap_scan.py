@@ -1,0 +1,137 @@
+"""From gaps to jobs: what is missing and nobody sees to gets a row, within the caps; what does not fit is found again."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from collector import metrics
+from collector.core.oldest import Oldest
+from collector.models import Tier
+from collector.models.backfills import Lane
+from collector.queues import ring_drain
+from collector.selectors.gaps import Bound, Gap, Scope, find_gaps
+from collector.services import gap_rows
+from collector.services.backfill_room import key_of, lock_rooms
+from collector.services.gap_resolving import resolve_covered
+from providers.market.types import SECOND_US, Micros, from_us
+from providers.policy import Snapshot
+
+log = logging.getLogger(__name__)
+
+LOCK_RECENT, LOCK_OLDER = 0x6D64_7363_6E72, 0x6D64_7363_6E6F
+"""One scan of each kind at a time in the fleet."""
+LINES_OF_DROPPED = 20
+"""Gaps of a tier and scan that are named in the log when they don't fit; the rest is summed up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What became of the gaps that were found; the rest of them was another scan's at the same moment."""
+
+    found: int
+    enqueued: int
+    merged: int
+    dropped: int
+    resolved: int
+
+
+def scan_recent(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
+    """Gaps of the last `RECENT_SCAN_HOURS`; None while another process is at it."""
+    with transaction.atomic():
+        if not _is_ours(LOCK_RECENT):
+            return None
+        return scan(scope=Scope(), now=now, snapshot=snapshot, start=_recent_from(now))
+
+
+def scan_older(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
+    """What is older than that, within the retention horizon, into the history lane; None while another process is at it."""
+    with transaction.atomic():
+        if not _is_ours(LOCK_OLDER):
+            return None
+        return scan(scope=Scope(), now=now, snapshot=snapshot, lane=Lane.HISTORY, end=_recent_from(now))
+
+
+def scan(
+    *,
+    scope: Scope,
+    now: Micros,
+    snapshot: Snapshot,
+    lane: Lane = Lane.RECENT,
+    start: Bound | None = None,
+    end: Bound | None = None,
+) -> Scanned:
+    """Make jobs of the gaps that nobody sees to, oldest first, and end jobs that were overtaken. Rings the drain on commit.
+
+    Gaps are read without a lock and looked at again under those of the caps, so scans may run at once and no slot gets two jobs.
+    """
+    found = _found(scope=scope, now=now, snapshot=snapshot, lane=lane, start=start, end=end)
+    with transaction.atomic():
+        resolved = resolve_covered(now=now)
+        rooms = lock_rooms(found.kept)
+        enqueued = merged = dropped = 0
+        for tier, oldest in sorted(found.kept.items()):
+            key = key_of(lane=lane, tier=tier)
+            free = gap_rows.not_taken(oldest.kept())
+            rest = gap_rows.widen(free, lane=lane, tier=tier)
+            fitting, over = rest[: rooms[key]], rest[rooms[key] :]
+            gap_rows.insert(fitting, lane=lane, now=now)
+            rooms[key] -= len(fitting)
+            merged += len(free) - len(rest)
+            enqueued += len(fitting)
+            dropped += len(over) + oldest.fallen
+            metrics.backfills_enqueued(tier=tier, count=len(fitting))
+            _tell_dropped(tier, [*over, *oldest.some_fallen], count=len(over) + oldest.fallen, lane=lane)
+        if enqueued or merged:
+            transaction.on_commit(ring_drain)
+    return Scanned(found=found.count.total(), enqueued=enqueued, merged=merged, dropped=dropped, resolved=resolved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    kept: dict[str, Oldest[Gap]]
+    count: Counter[str]
+
+
+def _found(*, scope: Scope, now: Micros, snapshot: Snapshot, lane: Lane, start: Bound | None, end: Bound | None) -> _Found:
+    """By tier the oldest gaps that its cap could hold at all: a scan of years may find millions."""
+    caps = dict(Tier.objects.values_list("code", "backfill_cap"))
+    found = _Found(kept={}, count=Counter())
+    for gap in find_gaps(scope=scope, snapshot=snapshot, now=now, start=start, end=end, unattended=True):
+        found.count[gap.interval.value] += 1
+        if gap.tier not in found.kept:
+            most = settings.HISTORY_BACKFILL_CAP if lane is Lane.HISTORY else caps.get(gap.tier, 0)
+            found.kept[gap.tier] = Oldest(most=most, samples=LINES_OF_DROPPED)
+        found.kept[gap.tier].add(gap, at=gap.start)
+    for interval, count in found.count.items():
+        metrics.gaps_found(interval=interval, count=count)
+    return found
+
+
+def _tell_dropped(tier: str, some: Sequence[Gap], *, count: int, lane: Lane) -> None:
+    if not count:
+        return
+    metrics.gaps_dropped(tier=tier, count=count)
+    for gap in some[:LINES_OF_DROPPED]:
+        log.warning(
+            "no room in the %s lane of %s for a gap of %s %s from %s to %s: a later scan finds it again",
+            lane.value, tier, gap.symbol, gap.interval.value, from_us(gap.start).isoformat(), from_us(gap.end).isoformat(),
+            extra={"action": "gap_dropped"},
+        )  # fmt: skip
+    if (more := count - LINES_OF_DROPPED) > 0:
+        log.warning("and for %d more gaps of %s", more, tier, extra={"action": "gaps_dropped"})
+
+
+def _recent_from(now: Micros) -> Micros:
+    hours: int = settings.RECENT_SCAN_HOURS
+    return now - hours * 3_600 * SECOND_US
+
+
+def _is_ours(lock: int) -> bool:
+    """Until the end of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])
+        return bool(cursor.fetchone()[0])
