@@ -1,6 +1,6 @@
 """Read endpoints over what is held: bars, instruments, coverage. Who may call them is decided where they are mounted."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,20 +12,26 @@ from collector.api_schemas import (
     BarsOut,
     CoverageIn,
     CoverageOut,
+    GapsIn,
+    GapsOut,
     InstrumentsIn,
     InstrumentsOut,
 )
 from collector.api_tools import invalid, json
+from collector.gap_table import one_as_json
 from collector.models import Series
 from collector.quotes_api import router as quotes_router
 from collector.selectors.bars import BarsQuery, Page, bars_page
 from collector.selectors.coverage import SessionCoverage, coverage_of
+from collector.selectors.gap_pages import gaps_page
+from collector.selectors.gaps import Scope
 from collector.selectors.instruments import instruments_page
 from collector.selectors.recorded_bars import RecordedQuery, recorded_page
-from collector.selectors.series import find_series
+from collector.selectors.series import find_instruments, find_series
 from marketdata_site.observability import clock
 from providers.api_errors import ApiError, refuse_unknown
 from providers.market.types import Interval, from_us
+from providers.services import policies
 
 router = Router(tags=["data"])
 router.add_router("", quotes_router)
@@ -112,14 +118,45 @@ def list_coverage(request: HttpRequest, query: Query[CoverageIn]) -> HttpRespons
     `collect_from`/`collect_until` and of the instrument's listing. Sessions without any are left out.
     """
     refuse_unknown(request, CoverageIn)
-    last = query.end or query.start
-    if not query.start <= last < query.start + timedelta(days=MOST_SESSIONS):
-        raise ApiError(f"end: expected {MOST_SESSIONS} dates at most, none before start", code="bad_range", field="end")
+    last = _last_session(query)
     series = find_series(
         symbols=query.symbol, mic=query.mic, interval=query.interval, hours=query.hours, adjustment=query.adjustment
     )
     found = coverage_of(series=series, first=query.start, last=last, now=clock.now_us())
     return json({"coverage": [_session(one, session) for one, sessions in found for session in sessions]})
+
+
+@router.get("/coverage/gaps", response=GapsOut, operation_id="list_gaps", summary="What is missing, of any number of series")
+def list_gaps(request: HttpRequest, query: Query[GapsIn]) -> HttpResponse:
+    """Runs of missing slots by series, in the order these were made, and time, a page at a time.
+
+    `start` and `end` are session dates, both included. Other than under `/coverage`, slots that have just closed are not listed
+    before the slowest provider of their route may have had them, and neither are series that are not active.
+    """
+    refuse_unknown(request, GapsIn)
+    last = _last_session(query)
+    if query.symbol:
+        find_instruments(symbols=query.symbol, mic=query.mic)  # refuses unknown and ambiguous ones
+    scope = Scope(
+        tiers=[query.tier] if query.tier else None, symbols=query.symbol or None, mic=query.mic, interval=query.interval
+    )
+    page = gaps_page(
+        scope=scope,
+        snapshot=policies.current(),
+        now=clock.now_us(),
+        first=query.start,
+        last=last,
+        limit=query.limit,
+        after=query.after,
+    )
+    return json({"gaps": [one_as_json(gap) for gap in page.gaps], "next": page.next})
+
+
+def _last_session(query: CoverageIn | GapsIn) -> date:
+    last = query.end or query.start
+    if not query.start <= last < query.start + timedelta(days=MOST_SESSIONS):
+        raise ApiError(f"end: expected {MOST_SESSIONS} dates at most, none before start", code="bad_range", field="end")
+    return last
 
 
 def _session(series: Series, coverage: SessionCoverage) -> dict[str, Any]:

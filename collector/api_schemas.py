@@ -118,6 +118,19 @@ class CoverageIn(Schema):
     adjustment: Adjustment | None = Field(None, description="Default: the first there is of raw, split, dividend, all.")
 
 
+class GapsIn(Schema):
+    """Parameters of `GET /coverage/gaps`."""
+
+    start: Day = Field(description="First session date.")
+    end: Day | None = Field(None, description=f"Last session date, included; default: start. At most {MOST_SESSIONS} dates.")
+    tier: Code | None = Field(None, description="Default: all.")
+    symbol: Symbols = Field([], description="Repeated or separated by commas, at most 100; default: all.")
+    mic: Mic | None = None
+    interval: Interval | None = Field(None, description="Default: all that are collected.")
+    limit: int = Field(1000, ge=1, le=MOST_ROWS)
+    after: Cursor | None = None
+
+
 class BarOut(Schema):
     """One bar. Times are RFC 3339, UTC."""
 
@@ -243,3 +256,25 @@ class CoverageOut(Schema):
     """Sessions by symbol, oldest first."""
 
     coverage: list[SessionCoverageOut]
+
+
+class GapOut(Schema):
+    """Neighbouring missing slots of one series, within one session; `1d`: within one year."""
+
+    symbol: str
+    mic: str
+    interval: Interval
+    hours: Hours
+    adjustment: Adjustment
+    tier: str
+    session: date = Field(description="Of the first slot.")
+    start: datetime
+    end: datetime = Field(description="Exclusive.")
+    slots: int
+
+
+class GapsOut(Schema):
+    """One page of gaps, by series and time."""
+
+    gaps: list[GapOut]
+    next: str | None = Field(description="Hand it back as `after`; null on the last page.")

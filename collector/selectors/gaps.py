@@ -87,6 +87,13 @@ def reach_of(scope: Scope) -> Reach:
     return Reach(series=sum(kind.series for kind in kinds), faults=[text for text in map(_fault, kinds) if text])
 
 
+def series_ids(scope: Scope, *, since: int, most: int) -> list[int]:
+    """Ids of the scope's series from `since` on, ascending."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SERIES, _parameters(scope) | {"since": since, "most": most})
+        return [series_id for (series_id,) in cursor.fetchall()]
+
+
 def find_gaps(
     *,
     scope: Scope,
@@ -210,6 +217,11 @@ SELECT i.calendar, s.hours, s.interval, array_agg(DISTINCT s.tier_id),
        (extract(epoch FROM min(greatest(s.collect_from, i.listed_at))) * 1000000)::bigint, count(*)
 FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
 WHERE {_IN_SCOPE} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""  # noqa: S608 - made of constants; values are bound
+
+_SERIES = f"""
+SELECT s.id FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
+WHERE s.id >= %(since)s AND {_IN_SCOPE} ORDER BY s.id LIMIT %(most)s
 """  # noqa: S608 - made of constants; values are bound
 
 # Spans of one series `s` in which nothing is missing although slots are expected: any statement of one column of multiranges.

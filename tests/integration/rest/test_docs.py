@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from collector.api_schemas import BarsIn, CoverageIn, InstrumentsIn, LatestQuotesIn, QuotesIn
+from collector.api_schemas import BarsIn, CoverageIn, GapsIn, InstrumentsIn, LatestQuotesIn, QuotesIn
 from collector.models import Instrument
 from collector.services.instruments import load_instruments
 from tests.integration.rest.rows import at, make_bar, make_coverage, make_provider, make_quote, make_series
@@ -51,6 +51,11 @@ def test_coverage_is_as_documented_when_the_example_is_run(client):
     assert client.get(address).json() == json.loads(example("/coverage", "json"))
 
 
+def test_gaps_are_as_documented_when_the_example_is_run(client):
+    address = example("/coverage/gaps", "").strip().removeprefix("GET ")
+    assert client.get(address).json() == json.loads(example("/coverage/gaps", "json"))
+
+
 def test_error_is_as_documented_when_a_symbol_is_unknown(client):
     assert client.get("/bars?symbol=AAPX&start=2026-11-20T14:30:00Z").json() == json.loads(example("Errors", "json"))
 
@@ -78,6 +83,7 @@ def test_example_file_loads_when_it_is_tried():
         ("/quotes/latest", LatestQuotesIn),
         ("/instruments", InstrumentsIn),
         ("/coverage", CoverageIn),
+        ("/coverage/gaps", GapsIn),
     ],
 )
 def test_every_parameter_is_documented(section, schema):
