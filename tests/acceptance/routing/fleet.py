@@ -28,7 +28,7 @@ from providers.simulator.options import SimulatorOptions
 from tests.waiting import wait_until
 
 MINUTE = timedelta(minutes=1)
-LOOK_BACK_US = 20 * MINUTE_US
+LOOK_BACK_US = 5 * MINUTE_US
 QUEUES = "live.t0,live.t1,live.t2"
 
 
@@ -55,7 +55,7 @@ class Fleet:
             self.at(self.now + timedelta(seconds=11))
             for job in plan(now=now_us()):
                 assert enqueue(job, now=now())
-            wait_until(lambda: not self.open_slots(), seconds=60, what=f"bars of every symbol by {self.now:%H:%M}")
+            wait_until(lambda: not self.open_slots(), seconds=60, what=f"bars of every symbol by {self.now:%H:%M}", every_s=0.1)
 
     def open_slots(self) -> int:
         """How many series lack a slot that has closed, of the last minutes."""
@@ -105,7 +105,7 @@ def _rows(vendors: SimulatorControl, wanted: Mapping[str, Mapping[str, object]])
     keys = {"polygon": ("api_key",), "alpaca": ("key_id", "secret_key")}
     for name, values in wanted.items():
         credentials = dict.fromkeys(keys[name], "FLEET_KEY")
-        plain = {"rate_per_minute": 60_000}
+        plain = {"rate_per_minute": 60_000, "overlap_seconds": 120}
         Provider.objects.create(name=name, adapter=name, base_url=vendors.url, credentials=credentials, **{**plain, **values})
     RoutingPolicy.objects.create(capability="bars_1m", providers=list(wanted))
 
