@@ -1,8 +1,8 @@
 """The one place where secrets are taken out of text: log lines, error messages, stored attempts.
 
-Two nets. Literal: the credential values that the caller holds, as they are and percent-encoded, wherever they occur (vendors
-echo keys in their error text). By name: values that stand behind a name which vendors use for keys, for text whose secrets
-are not at hand.
+Two nets. Literal: the credential values that the caller holds, as they are, percent-encoded or with JSON's escaped slashes, in
+any case, wherever they occur (vendors echo keys in their error text). By name: values that stand behind a name which vendors
+use for keys, for text whose secrets are not at hand.
 """
 
 import re
@@ -25,15 +25,19 @@ _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "
 
 def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
     """The text without the given secrets and without anything that stands where vendors put keys."""
-    for secret in sorted({s.strip() for s in secrets if s.strip()}, key=len, reverse=True):
-        for form in {secret, quote(secret, safe=""), quote_plus(secret)}:
-            text = text.replace(form, MASK)
+    if forms := {form for secret in secrets for form in _forms(secret.strip())}:
+        longest_first = sorted(forms, key=len, reverse=True)
+        text = re.sub("|".join(map(re.escape, longest_first)), MASK, text, flags=re.IGNORECASE)
     text = _IN_HEADER.sub(lambda m: f"{m[1]}{m[2]}{MASK}", text)
     text = _BEARER.sub(lambda m: f"{m[1]} {MASK}", text)
     text = _IN_PROSE.sub(lambda m: f"{m[1]} {MASK}", text)
     text = _IN_QUERY.sub(lambda m: f"{m[1]}={MASK}", text)
     text = _IN_JSON.sub(lambda m: f'{m[1]}"{MASK}"', text)
     return _USERINFO.sub(lambda m: f"{m[1]}{MASK}@", text)
+
+
+def _forms(secret: str) -> set[str]:
+    return {secret, quote(secret, safe=""), quote_plus(secret), secret.replace("/", r"\/")} - {""}
 
 
 def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -28,6 +28,11 @@ def test_redact_finds_a_known_value_anywhere_also_percent_encoded(shown: str) ->
     assert redact(f"your API key as {shown}, thanks", secrets=["a/b+c d"]) == f"your API key as {MASK}, thanks"
 
 
+@pytest.mark.parametrize("shown", ["A/B+C D", r"a\/b+c d", "a%2fb%2bc%20d"])
+def test_redact_finds_a_known_value_in_any_case_and_as_json_may_escape_it(shown: str) -> None:
+    assert redact(f'{{"said": "{shown}"}}', secrets=["a/b+c d", "red"]) == f'{{"said": "{MASK}"}}'
+
+
 def test_redact_hides_the_longer_secret_first_when_one_begins_with_another() -> None:
     assert redact("abcdef", secrets=["abc", "abcdef"]) == MASK
 
