@@ -145,12 +145,8 @@ def scan_all() -> None:
 
 
 def _tell_scan(scanned: Scanned | None) -> None:
-    if scanned is not None and scanned.found:
-        log.info(
-            "%d gaps: %d new jobs, %d added to jobs that wait, %d found no room",
-            scanned.found, scanned.enqueued, scanned.merged, scanned.dropped,
-            extra={"action": "gaps_scanned"},
-        )  # fmt: skip
+    if scanned is not None and (scanned.found or scanned.resolved):
+        log.info("%s", scanned.as_sentence(), extra={"action": "gaps_scanned"})
 
 
 @shared_task(name="collector.tasks.look_after_tables")

@@ -38,6 +38,13 @@ class Scanned:
     dropped: int
     resolved: int
 
+    def as_sentence(self) -> str:
+        """For a log or a terminal."""
+        return (
+            f"{self.found:,} gaps: {self.enqueued:,} new jobs, {self.merged:,} added to jobs that wait, "
+            f"{self.dropped:,} without room until later; {self.resolved:,} jobs had their slots covered another way"
+        )
+
 
 def scan_recent(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
     """Gaps of the last `RECENT_SCAN_HOURS`; None while another process is at it."""
@@ -60,31 +67,32 @@ def scan(
     scope: Scope,
     now: Micros,
     snapshot: Snapshot,
-    lane: Lane = Lane.RECENT,
+    lane: Lane | None = Lane.RECENT,
     start: Bound | None = None,
     end: Bound | None = None,
 ) -> Scanned:
     """Make jobs of the gaps that nobody sees to, oldest first, and end jobs that were overtaken. Rings the drain on commit.
 
+    `lane` None: as the regular scans would, by each gap's age.
     Gaps are read without a lock and looked at again under those of the caps, so scans may run at once and no slot gets two jobs.
     """
     found = _found(scope=scope, now=now, snapshot=snapshot, lane=lane, start=start, end=end)
     with transaction.atomic():
         resolved = resolve_covered(now=now)
-        rooms = lock_rooms(found.kept)
+        rooms = lock_rooms(tier for _, tier in found.kept)
         enqueued = merged = dropped = 0
-        for tier, oldest in sorted(found.kept.items()):
-            key = key_of(lane=lane, tier=tier)
+        for (into, tier), oldest in sorted(found.kept.items()):
+            key = key_of(lane=into, tier=tier)
             free = gap_rows.not_taken(oldest.kept())
-            rest = gap_rows.widen(free, lane=lane, tier=tier)
+            rest = gap_rows.widen(free, lane=into, tier=tier)
             fitting, over = rest[: rooms[key]], rest[rooms[key] :]
-            gap_rows.insert(fitting, lane=lane, now=now)
+            gap_rows.insert(fitting, lane=into, now=now)
             rooms[key] -= len(fitting)
             merged += len(free) - len(rest)
             enqueued += len(fitting)
             dropped += len(over) + oldest.fallen
             metrics.backfills_enqueued(tier=tier, count=len(fitting))
-            _tell_dropped(tier, [*over, *oldest.some_fallen], count=len(over) + oldest.fallen, lane=lane)
+            _tell_dropped(tier, [*over, *oldest.some_fallen], count=len(over) + oldest.fallen, lane=into)
         if enqueued or merged:
             transaction.on_commit(ring_drain)
     return Scanned(found=found.count.total(), enqueued=enqueued, merged=merged, dropped=dropped, resolved=resolved)
@@ -92,20 +100,23 @@ def scan(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    kept: dict[str, Oldest[Gap]]
+    kept: dict[tuple[Lane, str], Oldest[Gap]]
     count: Counter[str]
 
 
-def _found(*, scope: Scope, now: Micros, snapshot: Snapshot, lane: Lane, start: Bound | None, end: Bound | None) -> _Found:
-    """By tier the oldest gaps that its cap could hold at all: a scan of years may find millions."""
+def _found(
+    *, scope: Scope, now: Micros, snapshot: Snapshot, lane: Lane | None, start: Bound | None, end: Bound | None
+) -> _Found:
+    """By lane and tier the oldest gaps that its cap could hold at all: a scan of years may find millions."""
     caps = dict(Tier.objects.values_list("code", "backfill_cap"))
-    found = _Found(kept={}, count=Counter())
+    found, edge = _Found(kept={}, count=Counter()), _recent_from(now)
     for gap in find_gaps(scope=scope, snapshot=snapshot, now=now, start=start, end=end, unattended=True):
         found.count[gap.interval.value] += 1
-        if gap.tier not in found.kept:
-            most = settings.HISTORY_BACKFILL_CAP if lane is Lane.HISTORY else caps.get(gap.tier, 0)
-            found.kept[gap.tier] = Oldest(most=most, samples=LINES_OF_DROPPED)
-        found.kept[gap.tier].add(gap, at=gap.start)
+        into = lane or (Lane.RECENT if gap.start >= edge else Lane.HISTORY)
+        if (into, gap.tier) not in found.kept:
+            most = settings.HISTORY_BACKFILL_CAP if into is Lane.HISTORY else caps.get(gap.tier, 0)
+            found.kept[into, gap.tier] = Oldest(most=most, samples=LINES_OF_DROPPED)
+        found.kept[into, gap.tier].add(gap, at=gap.start)
     for interval, count in found.count.items():
         metrics.gaps_found(interval=interval, count=count)
     return found

@@ -1,7 +1,8 @@
-"""`manage.py scan_gaps --tier T0 --from 2026-11-16`: what is missing."""
+"""`manage.py scan_gaps --tier T0 --from 2026-11-16`: what is missing; with `--enqueue`, made jobs."""
 
 import json
 from argparse import ArgumentParser
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from collector.core.times import parse_day, parse_instant
 from collector.gap_table import as_json, as_text
 from collector.models import Instrument, Tier
 from collector.selectors.gaps import Scope, find_gaps, reach_of
+from collector.services.gap_scan import scan
 from marketdata_site.observability import clock
 from providers.market.types import Interval
 from providers.services import policies
@@ -19,9 +21,11 @@ LINES_SHOWN = 200
 
 
 class Command(BaseCommand):
-    """Looks, and changes nothing."""
+    """Looks, and changes nothing unless it is told to."""
 
-    help = "List what is missing: slots that should have a bar, have none, and were not proven empty. Changes nothing."
+    help = (
+        "List what is missing: slots that should have a bar, have none, and were not proven empty. Or make jobs that fill it."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,6 +42,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--limit", type=int, default=LINES_SHOWN, help=f"most lines of the table; default: {LINES_SHOWN}")
         parser.add_argument("--json", action="store_true", help="every gap, for programs")
+        parser.add_argument(
+            "--enqueue", action="store_true", help="make backfill jobs of the gaps that nobody sees to, instead of listing them"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises: CommandError (exit status 1) that names what is wrong. Gaps are no error: exit status 0."""
@@ -51,7 +58,12 @@ class Command(BaseCommand):
             raise CommandError("no active series fits: see manage.py load_instruments, or the admin's list of series")
         for fault in reach.faults:
             self.stderr.write(fault)
-        gaps = list(find_gaps(scope=scope, snapshot=policies.current(), now=clock.now_us(), start=start, end=end))
+        now, snapshot = clock.now_us(), policies.current()
+        if options["enqueue"]:
+            scanned = scan(scope=scope, now=now, snapshot=snapshot, lane=None, start=start, end=end)
+            self.stdout.write(json.dumps(asdict(scanned), indent=2) if options["json"] else scanned.as_sentence())
+            return
+        gaps = list(find_gaps(scope=scope, snapshot=snapshot, now=now, start=start, end=end))
         if options["json"]:
             counts = {"series_scanned": reach.series, "spans": len(gaps), "slots": sum(gap.slots for gap in gaps)}
             self.stdout.write(json.dumps({**counts, "not_scanned": reach.faults, "gaps": as_json(gaps)}, indent=2))

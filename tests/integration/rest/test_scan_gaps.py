@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from collector.models import Coverage
+from collector.models import Backfill, Coverage
 from tests.integration.rest.rows import at, make_coverage, make_series
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +149,14 @@ def test_scan_is_refused_with_what_is_wrong_and_what_is_known(words, message):
     make_series()
     with pytest.raises(CommandError, match="^" + message):
         scan(*words)
+
+
+def test_enqueue_makes_jobs_of_what_nobody_sees_to_by_the_age_of_each_gap():
+    make_coverage(make_series("AAPL", collect_from=at("2026-11-20 00:00")), FRIDAY, held=HALF_HELD)
+    make_series("MSFT", tier="T1", collect_from=at("2026-11-18 00:00"))
+    assert json.loads(scan("--enqueue", "--json", "--from", "2026-11-18")) == {
+        "found": 4, "enqueued": 4, "merged": 0, "dropped": 0, "resolved": 0,
+    }  # fmt: skip
+    rows = Backfill.objects.order_by("start", "series_id").values_list("series__instrument__symbol", "slots", "lane")
+    assert list(rows) == [("MSFT", 390, "history"), ("MSFT", 390, "recent"), ("MSFT", 390, "recent"), ("AAPL", 10, "recent")]
+    assert scan("--enqueue").startswith("0 gaps: 0 new jobs")
