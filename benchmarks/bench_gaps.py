@@ -21,7 +21,7 @@ from providers.market.calendar import get_calendar
 from providers.market.types import MINUTE_US, Interval, to_us
 from providers.policy import Snapshot
 
-SERIES, RIVAL_SERIES, SESSIONS = 10_000, 250, 20
+SERIES, RIVAL_SERIES, SESSIONS = 10_000, 100, 20
 FIRST, LAST = date(2025, 9, 2), date(2025, 9, 29)
 NOW = to_us(datetime(2025, 9, 30, 12, tzinfo=UTC))
 ROUNDS = 5
