@@ -230,7 +230,7 @@ _COVERED = """SELECT c.held + c.empty AS spans FROM collector_coverage c
 
 
 def _missing_but(accounted: str) -> str:
-    # 10,000 series by 20 sessions of minutes: see `make bench`, row "gap scan". The plan is a nested loop over the series with one range
+    # 10,000 series by 20 sessions of minutes take 0.4 s of the server (row "gap scan" of `make bench`): a nested loop over the series with one range
     # of the coverage's primary key each, whatever the age of the table; the multiranges are merged, never compared slot by slot.
     return f"""
 SELECT s.id, i.symbol, i.mic, s.adjustment, s.tier_id, m.missing::text
