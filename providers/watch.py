@@ -30,8 +30,10 @@ DRY_SYMBOLS = 5
 In a probe or trial one is enough: it is there to find out, and risks nothing by finding the vendor ill once too often."""
 LONGEST_SAMPLE_CALL_S = 20.0
 """A probe's three calls must be over before its lease is (`providers.services.probes.LEASE`), however patient the provider's row is."""
-_STOPS_THE_ASK = (AuthFailed, NotEntitled, Throttled, LocalFault)
+_STOPS_THE_ASK = (AuthFailed, Throttled, LocalFault)
 """After one of these the other calls of the ask would only get the same."""
+OUTSIDE_THE_PLAN = 3
+"""So many refusals of the plan without one answer, and the rest of the ask would meet the same; one alone may be about its symbol."""
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Watch:
     answered: int = 0
     due: int = 0
     fresh: int = 0
+    _not_entitled: int = 0
     _dry: list[int] = field(default_factory=list)
     _dry_symbols: int = 0
 
@@ -98,7 +101,9 @@ class Watch:
         if isinstance(error, BadRequest):  # one odd symbol is ours, a vendor that refuses everything is incomplete
             self.asked += symbols
         self._observe(Seen(at, outcome), now)
-        if isinstance(error, _STOPS_THE_ASK):
+        self._not_entitled += isinstance(error, NotEntitled)
+        is_outside = isinstance(error, NotEntitled) and not self.answered and self._not_entitled >= OUTSIDE_THE_PLAN
+        if isinstance(error, _STOPS_THE_ASK) or is_outside:
             self.stop(error)
 
     def stop(self, error: ProviderError) -> None:

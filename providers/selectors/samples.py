@@ -17,8 +17,7 @@ MOST_POINTS = 2_000
 _PERIOD_SECONDS = PERIOD_US // SECOND_US
 
 # Both walk an index of one provider, or of one at one capability, from its end: 60 ticks cost what they hold. An array is compared
-# by its first element first, so the lowest score of a tick or of a stretch brings the id of its row along. 30 days of two
-# capabilities (518,400 samples) take 0.4 s.
+# by its first element first, so the lowest score of a tick or of a stretch brings the id of its row along.
 _LAST = """
 SELECT h.at, h.score, h.phase, h.parts, h.capability FROM (
     SELECT min(ARRAY[score, id]) AS lowest FROM providers_healthsample

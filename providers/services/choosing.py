@@ -73,7 +73,7 @@ def choose(
     Moves the first place where the decision says so.
     """
     choice = look(snapshot, capability=capability, tier=tier, lane=lane, now=now, only=only, refusal=refusal)
-    if only is None:
+    if only is None and lane is Lane.LIVE:  # freshness counts in live work only: two scores of one provider would take turns
         _keep(choice, now=now)
     return choice
 

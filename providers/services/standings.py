@@ -3,6 +3,7 @@
 import logging
 import random
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 
 from django.db import connection, transaction
@@ -18,6 +19,7 @@ from providers.outcomes import Outcome
 from providers.scoring import good_since, score
 from providers.services.policies import is_held_active
 from providers.state_rows import State
+from providers.watch import OUTSIDE_THE_PLAN
 
 log = logging.getLogger(__name__)
 
@@ -102,9 +104,17 @@ def isolate(*, provider_id: int, capability: str, error: ProviderError, now: Mic
         log.error("%s is isolated for %s: %s", name, about, reason, extra={"action": "provider_isolated"})
 
 
-def isolates(error: ProviderError | None, *, lane: Lane) -> bool:
-    """Whether only a human can help. Entitlement differs by window: what history is refused, live may still be served."""
-    return isinstance(error, AuthFailed) or (isinstance(error, NotEntitled) and lane is Lane.LIVE)
+def isolating(errors: Collection[ProviderError], *, lane: Lane, answered: bool) -> ProviderError | None:
+    """The error by which only a human can help, None when there is none.
+
+    A bad key is one. A refusal of the plan is one only where nothing was answered and it was said of several symbols, in live
+    work: plans end at symbols and at windows, so the rest may well be served.
+    """
+    if bad_key := next((error for error in errors if isinstance(error, AuthFailed)), None):
+        return bad_key
+    refused = [error for error in errors if isinstance(error, NotEntitled)]
+    is_whole = lane is Lane.LIVE and not answered and len(refused) >= OUTSIDE_THE_PLAN
+    return refused[0] if is_whole else None
 
 
 def refreshed(state: State, *, promote: float, now: Micros) -> State:

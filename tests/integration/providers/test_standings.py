@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from providers.breaker import Phase
-from providers.errors import AuthFailed, NotEntitled, VendorFault
+from providers.errors import AuthFailed, NotEntitled, ProviderError, VendorFault
 from providers.health import Tally
 from providers.lanes import Lane
 from providers.market.types import MINUTE_US, SECOND_US, Micros, from_us
@@ -190,11 +190,24 @@ def test_log_names_the_isolated_provider_and_why(caplog: pytest.LogCaptureFixtur
     ]
 
 
-def test_only_a_live_refusal_of_the_plan_isolates() -> None:
-    assert standings.isolates(NotEntitled("x"), lane=Lane.LIVE)
-    assert not standings.isolates(NotEntitled("x"), lane=Lane.HISTORY)
-    assert standings.isolates(AuthFailed("x"), lane=Lane.HISTORY)
-    assert not standings.isolates(VendorFault("x"), lane=Lane.LIVE)
+def _isolating(*errors: ProviderError, lane: Lane = Lane.LIVE, answered: bool = False) -> ProviderError | None:
+    return standings.isolating(errors, lane=lane, answered=answered)
+
+
+def test_bad_key_isolates_whatever_else_was_said() -> None:
+    bad_key = AuthFailed("x")
+
+    assert _isolating(VendorFault("x"), bad_key, lane=Lane.HISTORY, answered=True) is bad_key
+    assert _isolating(VendorFault("x"), VendorFault("x"), VendorFault("x")) is None
+
+
+def test_refusal_of_the_plan_isolates_only_where_several_live_symbols_get_nothing_else() -> None:
+    refused = [NotEntitled("x")] * 3
+
+    assert _isolating(*refused) is refused[0]
+    assert _isolating(*refused, lane=Lane.HISTORY) is None
+    assert _isolating(*refused, answered=True) is None
+    assert _isolating(*refused[:2]) is None
 
 
 def test_breakers_stay_as_they_are_while_three_providers_cannot_be_reached() -> None:
@@ -313,6 +326,15 @@ def test_job_of_the_version_before_does_not_bring_its_first_place_back() -> None
     assert not Incumbent.objects.exists()
     assert _choose(policies.current())[0] == ("second", Use.NORMAL)
     assert Incumbent.objects.get().provider.name == "second"
+
+
+def test_history_leaves_the_first_place_to_live_work() -> None:
+    snapshot = _policy("first", "second")
+
+    _choose(snapshot, lane=Lane.HISTORY)
+    assert not Incumbent.objects.exists()
+    _choose(snapshot, lane=Lane.LIVE)
+    assert Incumbent.objects.get().provider.name == "first"
 
 
 def test_looking_changes_nothing() -> None:

@@ -3,7 +3,16 @@
 import pytest
 
 from providers.breaker import TRIP_IN_A_ROW, Breaker, Phase
-from providers.errors import AuthFailed, CircuitOpen, NotEntitled, ProviderError, Throttled, UnknownSymbol, VendorFault
+from providers.errors import (
+    AuthFailed,
+    CircuitOpen,
+    LocalFault,
+    NotEntitled,
+    ProviderError,
+    Throttled,
+    UnknownSymbol,
+    VendorFault,
+)
 from providers.lanes import Lane
 from providers.market.types import SECOND_US
 from providers.outcomes import Outcome
@@ -74,7 +83,7 @@ def test_probe_asks_for_one_symbol_a_call_and_closes_the_local_breaker() -> None
     assert watch.stopped is None
 
 
-@pytest.mark.parametrize("error", [Throttled("429"), AuthFailed("401"), NotEntitled("403")])
+@pytest.mark.parametrize("error", [Throttled("429"), AuthFailed("401"), LocalFault("refused")])
 def test_error_that_every_other_call_would_meet_ends_the_ask(error: ProviderError) -> None:
     watch = _watch()
 
@@ -163,3 +172,14 @@ def test_live_work_waits_no_longer_behind_a_probe_than_for_a_slow_answer() -> No
     assert _watch(Use.PROBE).call_deadline_s(20.0) == 5.0
     assert _watch(Use.TRIAL).call_deadline_s(3.0) == 3.0
     assert _watch(Use.NORMAL).call_deadline_s(20.0) == 20.0
+
+
+def test_refusals_of_the_plan_end_the_ask_only_before_any_answer() -> None:
+    refused, mixed = _watch(), _watch()
+    _good(mixed)
+    for _ in range(3):
+        _bad(refused, NotEntitled("403"))
+        _bad(mixed, NotEntitled("403"))
+
+    assert isinstance(refused.stopped, NotEntitled)
+    assert mixed.stopped is None
