@@ -24,7 +24,7 @@ from providers.selectors import Candidate
 from providers.services import probes
 from providers.services.budgeting import Purse
 from providers.services.choosing import Choice
-from providers.services.standings import isolate, isolates, report
+from providers.services.standings import isolate, isolating, report
 from providers.standing import Standing
 from providers.watch import Watch
 
@@ -238,7 +238,7 @@ def _report(choice: Choice, step: Step, answer: ProviderResult[Any], promote: fl
         promote=promote,
         now=now,
     )
-    fatal = next((error for error in answer.failed.values() if isolates(error, lane=choice.lane)), None)
+    fatal = isolating(answer.failed.values(), lane=choice.lane, answered=bool(answer.answered))
     if fatal is not None:
         isolate(provider_id=candidate.provider_id, capability=choice.capability, error=fatal, now=now, version=choice.version)
 
