@@ -202,6 +202,7 @@ UNFOLD = {
                     _link("Bars", "candlestick_chart", "admin:collector_bars", "collector.view_series"),
                     _link("Coverage", "grid_on", "admin:collector_coverage", "collector.view_series"),
                     _link("Quotes", "request_quote", "admin:collector_quotes", "collector.view_quoteseries"),
+                    _link("Dead letters", "heart_broken", "admin:collector_deadletter_changelist", "collector.view_deadletter"),
                     _link("Rejected bars", "block", "admin:collector_rejectedbar_changelist", "collector.view_rejectedbar"),
                     _link(
                         "Rejected quotes", "block", "admin:collector_rejectedquote_changelist", "collector.view_rejectedquote"
@@ -248,6 +249,7 @@ UNFOLD = {
                 "items": [
                     _link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
                     _link("Groups", "group", "admin:auth_group_changelist", "auth.view_group"),
+                    _link("Audit", "history_edu", "admin:ops_auditentry_changelist", "ops.view_auditentry"),
                     _link("REST API", "api", "/docs"),
                 ],
             },

@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from collector.core.symbols import SYMBOL_PATTERN
 from marketdata_site.api import api
+from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import at, make_bars, make_quote, make_series, minutes
 from tests.web_server import running
 
@@ -37,10 +38,11 @@ NOT_SAID = [negative_data_rejection, positive_data_acceptance]
 
 @pytest.fixture
 def url(transactional_db) -> Iterator[str]:
-    """Our own server on the test's database, with a few bars and a quote in it."""
+    """Our own server on the test's database, with a few bars, a quote and a dead job in it."""
     series = make_series("AAPL")
     make_bars(series, minutes(at("2026-11-20 14:30"), 30))
     make_quote(series.instrument, at("2026-11-20 14:30"), is_latest=True, ask=None, ask_size=None)
+    make_dead(series)
     with running() as address:
         yield address
 
