@@ -82,9 +82,9 @@ def test_sessions_that_touch_are_runs_of_their_own():
 
 
 def test_daily_run_goes_on_over_a_weekend_and_a_holiday_and_ends_with_the_year():
-    of = grid("XNYS", Interval.D1, "2024-12-20", "2025-01-10")
-    assert [(str(run.session), run.slots) for run in of.runs(of.spans)] == [("2024-12-20", 7), ("2025-01-02", 6)]
-    assert sizes(of, "2024-12-23 00:00") == [1, 5, 6]
+    of = grid("XNYS", Interval.D1, "2024-11-25", "2025-01-10")
+    assert [(str(run.session), run.slots) for run in of.runs(of.spans)] == [("2024-11-25", 25), ("2025-01-02", 6)]
+    assert sizes(of, "2024-12-23 00:00") == [19, 5, 6]
 
 
 def test_daily_slot_is_over_when_its_session_is_although_midnight_came_before():
