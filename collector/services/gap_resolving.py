@@ -1,6 +1,7 @@
 """Jobs whose slots got covered another way: a late vendor, a stream, an operator. Nothing is left to do for them, dead or not."""
 
 import logging
+from datetime import datetime
 
 from django.db import connection
 
@@ -53,7 +54,7 @@ def resolve_covered(*, now: Micros) -> int:
     return resolved
 
 
-def _resolve(calendar: str, hours: str, interval: str, *bounds: object, now: Micros) -> int:
+def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, now: Micros) -> int:
     first, last, end = bounds
     try:
         venue = get_calendar(calendar, Hours(hours))
