@@ -52,7 +52,7 @@ def fate(codes: Sequence[str], *, attempts: int) -> Fate:
 
 def delay(attempts: int, *, draw: float) -> Micros:
     """How long to wait after so many failed attempts; `draw` in [0, 1) decides the jitter."""
-    seconds = min(FIRST_DELAY_S * 2 ** (attempts - 1), LONGEST_DELAY_S)
+    seconds: int = min(FIRST_DELAY_S << (attempts - 1), LONGEST_DELAY_S)
     return round(seconds * SECOND_US * (1 + JITTER * (2 * draw - 1)))
 
 
