@@ -5,12 +5,14 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+import time_machine
 from celery import current_app
 from django.db import connections, transaction
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from collector import tasks
 from collector.models import Abandonment, Backfill, DeadLetter, Tier
 from collector.models.backfills import BackfillState, Lane
 from collector.selectors.gaps import Scope
@@ -277,6 +279,17 @@ def test_scan_rings_for_new_jobs_on_commit_and_only_then(monkeypatch, django_cap
     with django_capture_on_commit_callbacks(execute=True):
         run()
     assert len(rung) == 1
+
+
+def test_doorbells_scan_by_the_clock_and_say_what_was_found(caplog):
+    caplog.set_level("INFO")
+    make_series(collect_from=moment("2025-10-03 00:00"))
+    with time_machine.travel(from_us(EVENING), tick=False):
+        tasks.scan_recent()
+        assert jobs() == ["13:30 +390 queued"] * 3
+        tasks.scan_all()
+    assert jobs(lane="history") == ["13:30 +390 queued"]
+    assert [r.getMessage()[:6] for r in caplog.records if getattr(r, "action", "") == "gaps_scanned"] == ["3 gaps", "1 gaps"]
 
 
 STEPS = st.one_of(
