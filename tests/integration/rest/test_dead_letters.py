@@ -273,7 +273,7 @@ class TestDiscard:
     def test_abandoning_writes_the_span_and_undoing_takes_it_back(self, client):
         job = make_dead(make_series())
         mine = Abandonment.objects.create(
-            series=job.series, start=job.start, end=job.end, who="me", why="w", created_at=NOW - MINUTE
+            series=job.series, start=job.start, end=job.end, who="a program on this machine", why="w", created_at=NOW - MINUTE
         )
         ok(client.delete(f"{LIST}/{job.pk}", query_params={"abandon": "true", "reason": "never traded"}))
         row = Abandonment.objects.exclude(pk=mine.pk).get()

@@ -9,7 +9,7 @@ COUNTS = st.integers(0, 1_000)
 
 
 @given(fitting=COUNTS, at_cap=COUNTS, inactive=COUNTS, abandoned=COUNTS, limit=st.integers(1, 1_000), data=st.data())
-def test_requeued_accounts_for_every_job_that_matched_when_some_are_busy(fitting, at_cap, inactive, abandoned, limit, data):
+def test_requeued_accounts_for_every_job_that_matched_when_some_are_busy(*, fitting, at_cap, inactive, abandoned, limit, data):
     causes = {"series_inactive": inactive, "abandoned": abandoned}
     planned = Requeued.planned(matched=fitting + at_cap + inactive + abandoned, fitting=fitting, limit=limit, causes=causes)
     done = data.draw(st.integers(0, planned.requeued))
