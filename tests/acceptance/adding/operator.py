@@ -17,7 +17,7 @@ def main(url: str) -> None:
     from collector.models import Instrument, Series, Tier
     from collector.tasks import fetch_bars
     from marketdata_site.observability.clock import now
-    from providers.admin import ProviderForm
+    from providers.admin.accounts import ProviderForm
     from providers.models import Provider, RoutingPolicy
     from providers.services import policies
 
