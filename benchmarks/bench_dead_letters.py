@@ -26,7 +26,8 @@ INSERT INTO collector_backfill (series_id, start, "end", slots, lane, tier, stat
 SELECT series[1 + n %% %s], %s::timestamptz - n * interval '1 hour', %s::timestamptz - n * interval '1 hour' + interval '10 min', 10, 'recent',
        'T' || n / 1000 %% 2, 'dead', 8, %s, 0, '', false, 0, '', '{}', 0,
        '[{"at": null, "provider": "polygon", "code": "http_500", "message": "HTTP 500", "http_status": 500}]', %s, %s
-FROM generate_series(1, %s) n, (SELECT array_agg(id) AS series FROM collector_series) s
+FROM generate_series(1, %s) n,
+     (SELECT array_agg(s.id) AS series FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id WHERE i.symbol LIKE 'D_____') s
 """
 _LETTERS = """
 INSERT INTO collector_deadletter (backfill_id, reason, fingerprint, provider, http_status, message, traceback, missing_minutes, died_at,
