@@ -15,6 +15,7 @@ from collector.services.backfill.claiming import Batch, heartbeat
 from collector.services.backfill.judging import UNPROVEN, broken, endings_of
 from collector.services.backfill.settling import Ending, settle
 from marketdata_site.observability.clock import now
+from marketdata_site.observability.redaction import redact
 from providers.loop import EventLoopThread
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Interval, MicrosArray
@@ -27,10 +28,10 @@ def run(batch: Batch, *, loop: EventLoopThread) -> int:
     with heartbeat(batch):
         try:
             endings = _try(batch.jobs, loop)
-        except Exception:
+        except Exception:  # the outermost frame of jobs: whatever it is ends in their rows, where operators see it
             log.exception("a batch of %d jobs broke", len(batch.jobs), extra={"action": "backfill_broke"})
             close_old_connections()
-            error, is_alone = traceback.format_exc(), len(batch.jobs) == 1
+            error, is_alone = redact(traceback.format_exc()), len(batch.jobs) == 1
             endings = [broken(job, error=error, is_alone=is_alone, now=now()) for job in batch.jobs]
         ours = settle(endings, now=now())
     if ours < len(endings):
