@@ -75,8 +75,8 @@ def _fill() -> list[Series]:
         for number, day in enumerate(sessions):
             held = starts[days == day]
             cursor.execute(
-                """INSERT INTO collector_coverage (series_id, session, held, empty)
-                   SELECT id, date '1970-01-01' + %s, CASE WHEN id %% 10 = 0 AND id / 10 %% %s = %s THEN %s ELSE %s END::tstzmultirange, '{}'
+                """INSERT INTO collector_coverage (series_id, session, held, empty, void)
+                   SELECT id, date '1970-01-01' + %s, CASE WHEN id %% 10 = 0 AND id / 10 %% %s = %s THEN %s ELSE %s END::tstzmultirange, '{}', '{}'
                    FROM collector_series WHERE id = ANY(%s)""",
                 [
                     day, SESSIONS, number, to_literal(spans_of(held[(held < held[100]) | (held >= held[110])], MINUTE_US)),

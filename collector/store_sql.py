@@ -55,8 +55,8 @@ def lock_coverage(keys: Sequence[tuple[int, int, Micros, Micros]]) -> list[tuple
     lows, highs = [from_us(k[2]) for k in keys], [from_us(k[3]) for k in keys]
     with connection.cursor() as cursor:
         cursor.execute(
-            """INSERT INTO collector_coverage (series_id, session, held, empty)
-               SELECT k.series_id, k.session, '{}', '{}' FROM unnest(%s::bigint[], %s::date[]) k (series_id, session)
+            """INSERT INTO collector_coverage (series_id, session, held, empty, void)
+               SELECT k.series_id, k.session, '{}', '{}', '{}' FROM unnest(%s::bigint[], %s::date[]) k (series_id, session)
                ORDER BY 1, 2 ON CONFLICT DO NOTHING""",
             [series, days],
         )

@@ -1,7 +1,7 @@
 """Rows of what we collect and hold; one file a noun."""
 
-from collector.models.backfills import Abandonment, Backfill, BackfillState, DeadLetter
-from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, RejectedBar
+from collector.models.backfills import Abandonment, Backfill, BackfillState, DeadLetter, RangeInvalidation
+from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, RejectedBar, Withdrawal
 from collector.models.coverage import Absence, Coverage
 from collector.models.feed import FeedBatch
 from collector.models.instruments import Instrument, Series, Tier
@@ -23,8 +23,10 @@ __all__ = [
     "LatestQuote",
     "Quote",
     "QuoteSeries",
+    "RangeInvalidation",
     "RejectedBar",
     "RejectedQuote",
     "Series",
     "Tier",
+    "Withdrawal",
 ]

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from collector.models.instruments import Series
+from providers.models import Provider
 
 
 class BackfillState(models.TextChoices):
@@ -143,6 +144,33 @@ class Abandonment(models.Model):
     class Meta:
         constraints = (models.CheckConstraint(condition=Q(start__lt=F("end")), name="abandonment_runs_forwards"),)
         indexes = (models.Index(fields=["series", "start"], name="abandonment_by_span"),)
+
+    def __str__(self) -> str:
+        return f"{self.series_id} [{self.start}, {self.end}): {self.why}"
+
+
+class RangeInvalidation(models.Model):
+    """A span of a series that an operator declared bad. With a provider: only that one's values count there, as long as this row stands."""
+
+    id = models.BigAutoField(primary_key=True)
+    series = models.ForeignKey(Series, on_delete=models.CASCADE, related_name="+")
+    start = models.DateTimeField(help_text="Inclusive.")
+    end = models.DateTimeField(help_text="Exclusive.")
+    provider = models.ForeignKey(
+        Provider,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose values count; empty: whoever is asked.",
+    )
+    bars = models.PositiveIntegerField(help_text="How many held bars were taken back.")
+    who = models.CharField(max_length=150)
+    why = models.CharField(max_length=300)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.CheckConstraint(condition=Q(start__lt=F("end")), name="invalidation_runs_forwards"),)
+        indexes = (models.Index(fields=["series", "start"], name="invalidation_by_span"),)
 
     def __str__(self) -> str:
         return f"{self.series_id} [{self.start}, {self.end}): {self.why}"

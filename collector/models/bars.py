@@ -14,6 +14,13 @@ from collector.models.rejected import RejectedRow
 from providers.models import Provider
 
 
+class Withdrawal(models.TextChoices):
+    """Who took a bar back; its row stays, and counts for nothing until a newer value takes its place."""
+
+    VENDOR = "vendor", "its vendor no longer sends it"
+    OPERATOR = "operator", "an operator declared it bad"
+
+
 class BarColumns(models.Model):
     """What one provider said of one slot. Prices are IEEE doubles: the shortest decimal form is what the vendor sent."""
 
@@ -39,6 +46,7 @@ class HeldBar(BarColumns):
 
     rev = models.IntegerField(default=1, help_text="1 for the first value, one more with each that replaced it.")
     recorded_at = models.DateTimeField(help_text="Taken inside the write, after its locks: revisions of a bar never invert.")
+    withdrawn_by = models.CharField(max_length=8, null=True, choices=Withdrawal.choices, help_text="Null: it counts.")
     pk = models.CompositePrimaryKey("series_id", "start")
 
     class Meta:
@@ -75,6 +83,7 @@ class BarRevision(BarColumns):
     rev = models.IntegerField()
     recorded_at = models.DateTimeField(help_text="When this value was recorded.")
     replaced_at = models.DateTimeField(help_text="When it stopped being the held one.")
+    withdrawn_by = models.CharField(max_length=8, null=True, choices=Withdrawal.choices, help_text="Null: it counted.")
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["series", "start", "rev"], name="revision_once"),)

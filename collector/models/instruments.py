@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
+from collector.models.fields import MultirangeField, no_spans
 from marketdata_site.observability.clock import now
 from providers.market.calendar import get_calendar
 from providers.market.types import Adjustment, AssetClass, FeedScope, Hours, Interval
@@ -96,7 +97,7 @@ class Instrument(models.Model):
 
 
 class Series(models.Model):
-    """What is collected of an instrument. Its expected slots lie in `[collect_from, collect_until)`, clipped to the listing."""
+    """What is collected of an instrument. Its expected slots lie in `[collect_from, collect_until)` and in `history`, clipped to the listing."""
 
     instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="series")
     interval = models.CharField(max_length=4, choices=[(i.value, i.value) for i in Interval], default=Interval.M1)
@@ -111,6 +112,9 @@ class Series(models.Model):
     )
     collect_from = models.DateTimeField(default=next_minute, help_text="Slots that start before it are nobody's gap.")
     collect_until = models.DateTimeField(null=True, blank=True)
+    history = MultirangeField(
+        default=no_spans, editable=False, help_text="Spans outside of those two that an operator asked for."
+    )
     is_active = models.BooleanField(default=True)
     answered_through = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="End of the newest slot that a vendor credibly answered for."

@@ -22,8 +22,8 @@ def cover(series: Series, starts: MicrosArray, days: Any, *, column: str = "held
     step = Interval(series.interval).us
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""INSERT INTO collector_coverage AS c (series_id, session, held, empty)
-                SELECT %s, day, {"spans, '{}'" if column == "held" else "'{}', spans"}
+            f"""INSERT INTO collector_coverage AS c (series_id, session, held, empty, void)
+                SELECT %s, day, {"spans, '{}'" if column == "held" else "'{}', spans"}, '{{}}'
                 FROM unnest(%s::date[], %s::text[]) AS given(day, literal), LATERAL (SELECT literal::tstzmultirange AS spans) s
                 ON CONFLICT (series_id, session) DO UPDATE SET held = c.held + excluded.held, empty = c.empty + excluded.empty""",
             [series.pk, [date_of(int(days[a])) for a, _ in parts], [to_literal(spans_of(starts[a:b], step)) for a, b in parts]],
