@@ -11,12 +11,15 @@ from collector.schemas import BarsFetchJob, FetchJob, Priority
 log = logging.getLogger(__name__)
 
 BACKFILL_QUEUE = "backfill"
+VERIFY_QUEUE = "verify"
 DRAIN_EXPIRES_S = 60.0
 """Beat rings for jobs that fill gaps every few seconds; an older message says nothing new."""
 
 
 def queue_of(job: FetchJob) -> str:
-    """`live.<tier>` for live jobs, one queue for the rest."""
+    """`live.<tier>` for live jobs, one queue for what is missing, and one behind it for what is read again."""
+    if job.priority is Priority.VERIFY:
+        return VERIFY_QUEUE
     return f"live.{job.tier.lower()}" if job.priority is Priority.LIVE else BACKFILL_QUEUE
 
 
@@ -25,7 +28,7 @@ def enqueue(job: FetchJob, *, now: datetime) -> bool:
     expires = None if job.expires_at is None else max(0.0, (job.expires_at - now).total_seconds())
     try:
         current_app.send_task(
-            "collector.tasks.fetch_bars" if isinstance(job, BarsFetchJob) else "collector.tasks.fetch_quotes",
+            _task_of(job),
             args=[job.model_dump(mode="json")],
             queue=queue_of(job),
             expires=expires,
@@ -35,6 +38,12 @@ def enqueue(job: FetchJob, *, now: datetime) -> bool:
         log.warning("no broker for a job of %d symbols: %s", len(job.symbols), error, extra={"action": "enqueue_failed"})
         return False
     return True
+
+
+def _task_of(job: FetchJob) -> str:
+    if job.priority is Priority.VERIFY:
+        return "collector.tasks.verify_bars"
+    return "collector.tasks.fetch_bars" if isinstance(job, BarsFetchJob) else "collector.tasks.fetch_quotes"
 
 
 def ring_drain() -> None:

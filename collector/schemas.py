@@ -24,6 +24,8 @@ class Priority(StrEnum):
     LIVE = "live"
     RECENT = "recent"
     HISTORY = "history"
+    VERIFY = "verify"
+    """Whole sessions are read again: what is held and no longer sent is taken back."""
 
 
 class _Job(BaseModel):

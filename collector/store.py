@@ -2,13 +2,13 @@
 
 One transaction: lock the coverage rows of all touched (series, session) in key order → new rows by COPY, replaced ones to
 `BarRevision`, differing ones that may not replace to `BarAlternate` → coverage and absences → one `FeedBatch`. The coverage lock
-serialises writers of a series and session, so `Coverage.held` says exactly which rows exist: rows outside it are new and need no
-anti-join. A row lock on bars would lock nothing where there is no row yet.
+serialises writers of a series and session, so `Coverage.held` and `void` say exactly which rows exist: rows outside them are new and
+need no anti-join. A row lock on bars would lock nothing where there is no row yet.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,13 @@ from collector import store_sql as sql
 from collector.announcing import announce
 from collector.copying import Column, copy_rows
 from collector.core.bars import Rejection
-from collector.core.messages import SeriesLabel, bar_messages, history_message
+from collector.core.messages import SeriesLabel, bar_messages, history_notice
+from collector.core.pins import barred
 from collector.core.precedence import Claim, replaces
-from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, spans_of
+from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, minus, spans_of
+from collector.models import Withdrawal
 from collector.partitions import BARS, ensure_partitions
+from collector.withdrawing import HeldSlots, Withdrawn, messages_of_withdrawn, take_back
 from providers.market.types import BarBatch, Interval, Micros, to_us
 
 log = logging.getLogger(__name__)
@@ -44,7 +47,8 @@ class WriteBatch:
     """What one provider answered, checked and judged, ready to be written.
 
     `series_ids[k]` and `labels[k]` are the series of `bars.symbols[k]` (our symbols). `bars` has one row a slot, ascending by (symbol, start).
-    `session_days[i]`: coverage key of row i in days since 1970. `ranks`: provider id → place in the policy.
+    `session_days[i]`: coverage key of row i in days since 1970. `ranks`: provider id → place in the policy. `withdrawn`: slots of which the
+    provider sent a bar once, and none in this answer; their series are among the labels.
     """
 
     interval: Interval
@@ -61,12 +65,16 @@ class WriteBatch:
     bars: BarBatch
     rejected: Sequence[tuple[int, Rejection]] = ()
     absent: Sequence[AbsentSlots] = ()
+    withdrawn: Sequence[HeldSlots] = ()
     answered_through: Mapping[int, Micros] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """Rows by what became of them. `feed_batch_id` is None when nothing changed."""
+    """Rows by what became of them. `feed_batch_id` is None when nothing changed.
+
+    `disregarded`: series of which a row does not count, because its slot was taken back since it was asked for, or is another provider's.
+    """
 
     new: int
     replaced: int
@@ -74,6 +82,8 @@ class WriteResult:
     alternates: int
     rejected: int
     feed_batch_id: int | None
+    withdrawn: int = 0
+    disregarded: frozenset[int] = frozenset()
 
 
 def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
@@ -125,19 +135,22 @@ class _Write:
         self.trusts_coverage = trusts_coverage
         self.bars = batch.bars
         self.table = "collector_dailybar" if batch.interval is Interval.D1 else "collector_bar"
+        self.barred: dict[int, Spans] = {}
         self.row_series = batch.series_ids[batch.bars.symbol_index] if len(batch.bars) else np.empty(0, dtype=np.int64)
 
     def run(self, history_before: Micros) -> WriteResult:
         held = self._lock_coverage()
+        self._see_pins()
         with connection.cursor() as cursor:
             cursor.execute("SELECT clock_timestamp()")
             self.recorded_at = to_us(cursor.fetchone()[0])
         revs = np.ones(len(self.bars), dtype=np.int64)
         exists = self._exists(held) if self.trusts_coverage else self._exists_by_key()
-        new = np.flatnonzero(~exists)
+        new = np.flatnonzero(~exists & ~self.is_barred)
         self._insert(new)
-        replaced, alternates = self._merge(np.flatnonzero(exists), revs)
-        self._cover()
+        replaced, alternates, counts = self._merge(exists, revs)
+        self._cover(counts)
+        withdrawn = self._withdraw()
         sql.add_rejections(self.batch.rejected, self.batch.provider_id, self.recorded_at, table=sql.REJECTED_BARS)
         sql.set_answered_through(self.batch.answered_through)
         changed = np.sort(np.concatenate((new, replaced)))
@@ -147,12 +160,15 @@ class _Write:
             unchanged=len(self.bars) - len(changed) - alternates,
             alternates=alternates,
             rejected=len(self.batch.rejected),
-            feed_batch_id=self._announce(changed, revs[changed], history_before),
+            feed_batch_id=self._announce(changed, revs[changed], withdrawn, history_before),
+            withdrawn=len(withdrawn),
+            disregarded=frozenset(np.unique(self.row_series[~counts]).tolist()),
         )
 
     def _lock_coverage(self) -> list[tuple[int, int, Spans]]:
-        """Lock, in key order, all touched (series, session); returns what is already held within the rows' reach."""
+        """Lock, in key order, all touched (series, session); returns where there are rows already, within the reach of the new ones."""
         keys = {(a.series_id, a.session_day): (0, 0) for a in self.batch.absent}
+        keys |= {(one.series_id, one.session_day): (0, 0) for one in self.batch.withdrawn}
         if len(self.bars):
             packed = _key(self.row_series, self.batch.session_days)
             unique, first = np.unique(packed, return_index=True)
@@ -173,6 +189,14 @@ class _Write:
             (series, day, from_multirange(held))
             for series, day, held in sql.lock_coverage(sorted((*k, *v) for k, v in keys.items()))
         ]
+
+    def _see_pins(self) -> None:
+        """Under the lock, which who declares a range bad takes as well: where this provider's values do not count."""
+        self.is_barred = np.zeros(len(self.bars), dtype=bool)
+        touched = {*np.unique(self.row_series).tolist(), *(a.series_id for a in self.batch.absent)}
+        for series_id, pins in sql.pins(sorted(touched)).items():
+            self.barred[series_id] = barred(pins, self.batch.provider_id)
+            self.is_barred |= (self.row_series == series_id) & inside(self.bars.start, self.barred[series_id])
 
     def _exists(self, held: list[tuple[int, int, Spans]]) -> npt.NDArray[np.bool_]:
         exists = np.zeros(len(self.bars), dtype=bool)
@@ -225,56 +249,90 @@ class _Write:
             Column("recorded_at", "timestamptz", np.full(count, self.recorded_at)),
         ]
 
-    def _merge(self, rows: npt.NDArray[np.int64], revs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
-        """Rows whose slot is held: those that differ replace it or become alternates. Returns the replacing rows, and how many do not."""
+    def _merge(
+        self, exists: npt.NDArray[np.bool_], revs: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], int, npt.NDArray[np.bool_]]:
+        """Rows whose slot has a row already, or is another provider's: those that differ replace it or become alternates.
+
+        Returns the replacing rows, how many became alternates, and which of all rows count now.
+        """
+        counts = exists | ~self.is_barred
+        rows = np.flatnonzero(exists | self.is_barred)
         if not len(rows):
-            return np.empty(0, dtype=np.int64), 0
+            return rows, 0, counts
         sql.make_staging()
         copy_rows("staged_bar", [Column("i", "int4", rows), *self._columns(rows)])
         replacing: list[int] = []
-        alternates: list[int] = []
-        for i, provider_id, asked_at, rev in sql.differing(self.table, self.batch.provider_id):
-            held = Claim(provider_id=provider_id, asked_at=to_us(asked_at))
-            if replaces(
-                Claim(self.batch.provider_id, self.batch.asked_at), held, ranks=self.batch.ranks, is_settled=self._settled(i)
-            ):
+        alternates: list[int] = np.flatnonzero(~counts).tolist()
+        for i, provider_id, asked_at, is_withdrawn, rev in sql.differing(self.table, self.batch.provider_id):
+            if not self.is_barred[i] and self._replaces(i, Claim(provider_id, to_us(asked_at), is_withdrawn)):
                 revs[i] = rev + 1
                 replacing.append(i)
             else:
+                counts[i] &= not is_withdrawn
                 alternates.append(i)
         stamp = sql.Stamp(self.batch.provider_id, self.batch.asked_at, self.batch.received_at, self.recorded_at)
         sql.replace(self.table, replacing, stamp)
         sql.add_alternates(alternates, stamp)
-        return np.array(sorted(replacing), dtype=np.int64), len(alternates)
+        return np.array(sorted(replacing), dtype=np.int64), len(alternates), counts
+
+    def _replaces(self, row: int, held: Claim) -> bool:
+        new = Claim(self.batch.provider_id, self.batch.asked_at)
+        return replaces(new, held, ranks=self.batch.ranks, is_settled=self._settled(row))
 
     def _settled(self, row: int) -> bool:
         return int(self.bars.start[row]) + self.batch.interval.us + self.batch.settle_after <= self.batch.asked_at
 
-    def _cover(self) -> None:
+    def _cover(self, counts: npt.NDArray[np.bool_]) -> None:
         """Add what is held and believed empty now; a slot that has a bar is never empty."""
         held: dict[tuple[int, int], Spans] = {}
-        if len(self.bars):
-            packed = _key(self.row_series, self.batch.session_days)
-            order = np.lexsort((self.bars.start, packed))
-            ordered, starts = packed[order], self.bars.start[order]
+        if counts.any():
+            packed = _key(self.row_series, self.batch.session_days)[counts]
+            starts = self.bars.start[counts]
+            order = np.lexsort((starts, packed))
+            ordered, starts = packed[order], starts[order]
             edges = np.flatnonzero(np.concatenate(([True], np.diff(ordered) != 0, [True])))
             for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
                 key = int(ordered[a])
                 held[key >> _DAY_BITS, (key & (1 << _DAY_BITS) - 1) - _DAY_OFFSET] = spans_of(
                     starts[a:b], self.batch.interval.us
                 )
-        believed = {(a.series_id, a.session_day): a.spans for a in self.batch.absent if a.is_believed}
+        absent = [a for one in self.batch.absent if len((a := self._unbarred(one)).spans)]
+        believed = {(a.series_id, a.session_day): a.spans for a in absent if a.is_believed}
         keys = sorted(held.keys() | believed.keys())
         sql.extend_coverage([(*key, held.get(key, NO_SPANS), believed.get(key, NO_SPANS)) for key in keys])
-        sql.add_absences(
-            [(a.series_id, a.session_day, a.spans, a.is_believed, a.why) for a in self.batch.absent],
-            self.batch.provider_id,
-            self.batch.feed_scope,
-            self.batch.asked_at,
-        )
+        self._remember(absent)
 
-    def _announce(self, rows: npt.NDArray[np.int64], revs: npt.NDArray[np.int64], history_before: Micros) -> int | None:
-        if not len(rows):
+    def _unbarred(self, absent: AbsentSlots) -> AbsentSlots:
+        """Where another provider's values count, nobody else's silence does."""
+        away = self.barred.get(absent.series_id, NO_SPANS)
+        return absent if not len(away) else replace(absent, spans=minus(absent.spans, away))
+
+    def _remember(self, absent: Iterable[AbsentSlots]) -> None:
+        batch = self.batch
+        rows = [(a.series_id, a.session_day, a.spans, a.is_believed, a.why) for a in absent]
+        sql.add_absences(rows, batch.provider_id, batch.feed_scope, batch.asked_at)
+
+    def _withdraw(self) -> list[Withdrawn]:
+        """Bars that the provider sent once and no more; its answer is the evidence that there is none."""
+        batch = self.batch
+        gone = take_back(
+            batch.interval,
+            batch.withdrawn,
+            by=Withdrawal.VENDOR,
+            provider_id=batch.provider_id,
+            asked_at=batch.asked_at,
+            recorded_at=self.recorded_at,
+        )
+        if gone:
+            proven = [one for one in batch.withdrawn if one.is_proven]
+            self._remember(AbsentSlots(one.series_id, one.session_day, one.spans, True, "withdrawn") for one in proven)
+        return gone
+
+    def _announce(
+        self, rows: npt.NDArray[np.int64], revs: npt.NDArray[np.int64], withdrawn: Sequence[Withdrawn], history_before: Micros
+    ) -> int | None:
+        if not len(rows) and not withdrawn:
             return None
         is_history = self.bars.start[rows] < history_before
         fresh = rows[~is_history]
@@ -286,17 +344,14 @@ class _Write:
             provider=self.batch.provider,
             revs=revs[~is_history],
         )
+        labels = dict(zip(self.batch.series_ids.tolist(), self.batch.labels, strict=True))
+        messages += messages_of_withdrawn(withdrawn, labels=labels, interval=self.batch.interval, history_before=history_before)
         return announce(messages, recorded_at=self.recorded_at)
 
     def _history_messages(self, rows: npt.NDArray[np.int64]) -> list[object]:
-        notices: list[object] = []
-        step = self.batch.interval.us
-        for place in np.unique(self.bars.symbol_index[rows]):
-            starts = self.bars.start[rows[self.bars.symbol_index[rows] == place]]
-            span = np.array([[starts.min(), starts.max() + step]])
-            notices.append(
-                history_message(
-                    label=self.batch.labels[int(place)], interval=self.batch.interval.value, span=span, rows=len(starts)
-                )
-            )
-        return notices
+        """One notice a series."""
+        symbols = self.bars.symbol_index[rows]
+        return [
+            history_notice(self.batch.labels[place], self.batch.interval, self.bars.start[rows[symbols == place]])
+            for place in np.unique(symbols).tolist()
+        ]

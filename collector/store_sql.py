@@ -13,8 +13,9 @@ from typing import Any
 from django.db import connection
 
 from collector.core.bars import Rejection
+from collector.core.pins import Pin
 from collector.core.spans import Spans, to_literal
-from providers.market.types import Micros, from_us
+from providers.market.types import Micros, from_us, to_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def _day(days: int) -> date:
 def lock_coverage(keys: Sequence[tuple[int, int, Micros, Micros]]) -> list[tuple[int, int, Any]]:
     """Make and lock the coverage rows of ascending (series, session day, low, high) keys.
 
-    Returns (series, session day, held within [low, high)) of those that hold something there. Two statements: a `FOR UPDATE` on
+    Returns (series, session day, spans within [low, high) that have rows, void ones too) of those that have some. Two statements: a `FOR UPDATE` on
     absent rows locks nothing, and a row inserted by a concurrent writer is only visible to the second.
     """
     if not keys:
@@ -61,7 +62,7 @@ def lock_coverage(keys: Sequence[tuple[int, int, Micros, Micros]]) -> list[tuple
             [series, days],
         )
         cursor.execute(
-            """SELECT c.series_id, c.session - %s, c.held * tstzmultirange(tstzrange(k.low, k.high))
+            """SELECT c.series_id, c.session - %s, (c.held + c.void) * tstzmultirange(tstzrange(k.low, k.high))
                FROM collector_coverage c
                JOIN unnest(%s::bigint[], %s::date[], %s::timestamptz[], %s::timestamptz[]) k (series_id, session, low, high)
                  ON c.series_id = k.series_id AND c.session = k.session
@@ -69,6 +70,20 @@ def lock_coverage(keys: Sequence[tuple[int, int, Micros, Micros]]) -> list[tuple
             [_EPOCH_DAY, series, days, lows, highs],
         )
         return [row for row in cursor.fetchall() if row[2]]
+
+
+def pins(series_ids: Sequence[int]) -> dict[int, list[Pin]]:
+    """Series → spans in which operators let one provider's values count, oldest first."""
+    found: dict[int, list[Pin]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT series_id, start, "end", provider_id FROM collector_rangeinvalidation
+               WHERE series_id = ANY(%s) ORDER BY id""",
+            [list(series_ids)],
+        )
+        for series_id, start, end, provider_id in cursor.fetchall():
+            found.setdefault(series_id, []).append(Pin(to_us(start), to_us(end), provider_id))
+    return found
 
 
 def make_staging() -> None:
@@ -91,10 +106,11 @@ def existing(table: str) -> list[int]:
         return [i for (i,) in cursor.fetchall()]
 
 
-def differing(table: str, provider_id: int) -> list[tuple[int, int, datetime, int]]:
-    """(i, held provider, held asked_at, held rev) of staged rows that differ from the held bar.
+def differing(table: str, provider_id: int) -> list[tuple[int, int, datetime, bool, int]]:
+    """(i, held provider, held asked_at, whether it was taken back, held rev) of staged rows that differ from the held bar.
 
-    Prices differ when they differ; what only one of two providers knows (volume, vwap, trades) is no difference between them.
+    Prices differ when they differ; what only one of two providers knows (volume, vwap, trades) is no difference between them. A bar
+    that was taken back differs from every other.
     """
     optional = " OR ".join(
         f"(s.{c} IS DISTINCT FROM b.{c} AND (b.provider_id = %(provider)s OR (s.{c} IS NOT NULL AND b.{c} IS NOT NULL)))"
@@ -105,13 +121,14 @@ def differing(table: str, provider_id: int) -> list[tuple[int, int, datetime, in
         cursor.execute("SET LOCAL enable_hashjoin = off")
         cursor.execute("SET LOCAL enable_mergejoin = off")
         cursor.execute(
-            f"""SELECT s.i, b.provider_id, b.asked_at, b.rev FROM staged_bar s
+            f"""SELECT s.i, b.provider_id, b.asked_at, b.withdrawn_by IS NOT NULL, b.rev FROM staged_bar s
                 JOIN {table} b ON b.series_id = s.series_id AND b.start = s.start
-                WHERE (s.open, s.high, s.low, s.close) IS DISTINCT FROM (b.open, b.high, b.low, b.close) OR {optional}
+                WHERE (s.open, s.high, s.low, s.close) IS DISTINCT FROM (b.open, b.high, b.low, b.close) OR b.withdrawn_by IS NOT NULL
+                   OR {optional}
                 ORDER BY s.i""",
             {"provider": provider_id},
         )
-        rows: list[tuple[int, int, datetime, int]] = cursor.fetchall()
+        rows: list[tuple[int, int, datetime, bool, int]] = cursor.fetchall()
         return rows
 
 
@@ -123,16 +140,16 @@ def replace(table: str, rows: list[int], stamp: Stamp) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO collector_barrevision
-                  (series_id, start, {_VALUES}, asked_at, received_at, provider_id, rev, recorded_at, replaced_at)
+                  (series_id, start, {_VALUES}, asked_at, received_at, provider_id, rev, recorded_at, withdrawn_by, replaced_at)
                 SELECT b.series_id, b.start, {_prefixed("b")}, b.asked_at, b.received_at, b.provider_id, b.rev, b.recorded_at,
-                       %(recorded)s
+                       b.withdrawn_by, %(recorded)s
                 FROM staged_bar s JOIN {table} b ON b.series_id = s.series_id AND b.start = s.start
                 WHERE s.i = ANY(%(rows)s)""",
             names,
         )
         cursor.execute(
             f"""UPDATE {table} b SET ({_VALUES}) = ROW({_prefixed("s")}), asked_at = %(asked)s, received_at = %(received)s,
-                  provider_id = %(provider)s, rev = b.rev + 1, recorded_at = %(recorded)s
+                  provider_id = %(provider)s, rev = b.rev + 1, recorded_at = %(recorded)s, withdrawn_by = NULL
                 FROM staged_bar s WHERE b.series_id = s.series_id AND b.start = s.start AND s.i = ANY(%(rows)s)""",
             names,
         )
@@ -163,17 +180,18 @@ def _prefixed(alias: str) -> str:
 
 
 def extend_coverage(rows: Iterable[tuple[int, int, Spans, Spans]]) -> None:
-    """Add (series, session day, held, believed empty) to the locked rows."""
+    """Add (series, session day, held, believed empty) to the locked rows; what is held is void no more."""
     listed = list(rows)
     if not listed:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE collector_coverage c SET held = c.held + v.held, empty = (c.empty + v.empty) - (c.held + v.held)
+            """UPDATE collector_coverage c
+               SET held = c.held + v.held, empty = (c.empty + v.empty) - (c.held + v.held), void = c.void - v.held
                FROM (SELECT u.series_id, u.session, u.held::tstzmultirange AS held, u.empty::tstzmultirange AS empty
                      FROM unnest(%s::bigint[], %s::date[], %s::text[], %s::text[]) u (series_id, session, held, empty)) v
                WHERE c.series_id = v.series_id AND c.session = v.session
-                 AND NOT (c.held @> v.held AND (c.held + c.empty) @> v.empty AND NOT c.empty && v.held)""",
+                 AND NOT (c.held @> v.held AND (c.held + c.empty) @> v.empty AND NOT c.empty && v.held AND NOT c.void && v.held)""",
             [
                 [row[0] for row in listed],
                 [_day(row[1]) for row in listed],

@@ -25,6 +25,8 @@ from collector.services.live import plan
 from collector.services.quote_plan import plan_quotes as plan_due_quotes
 from collector.services.quote_retention import drop_old_quotes
 from collector.services.quoting import collect_quotes
+from collector.services.verification import plan_verifications as plan_due_verifications
+from collector.services.verification import read_session_again
 from marketdata_site.observability.clock import now, now_us
 from providers.loop import EventLoopThread
 from providers.services import policies
@@ -72,6 +74,15 @@ def fetch_bars(job: dict[str, Any]) -> None:
         report_process(now=now())
 
 
+@shared_task(name="collector.tasks.verify_bars")
+def verify_bars(job: dict[str, Any]) -> None:
+    """Run one `BarsFetchJob` that reads a session again."""
+    checked = BarsFetchJob.model_validate(job)
+    if not _is_stale(checked):
+        read_session_again(checked, now=now_us(), loop=vendor_loop())
+        report_process(now=now())
+
+
 @shared_task(name="collector.tasks.fetch_quotes")
 def fetch_quotes(job: dict[str, Any]) -> None:
     """Run one `QuotesFetchJob`."""
@@ -99,6 +110,12 @@ def plan_live() -> None:
 def plan_quotes() -> None:
     """Enqueue quotes that are due now."""
     _ring(plan_due_quotes(now=now_us()))
+
+
+@shared_task(name="collector.tasks.plan_verifications")
+def plan_verifications() -> None:
+    """Enqueue the reading again of sessions that are due for it."""
+    _ring(plan_due_verifications(now=now_us()))
 
 
 def _ring(jobs: Sequence[FetchJob]) -> None:

@@ -69,6 +69,11 @@ app.conf.update(
             "schedule": crontab(hour="3", minute="30"),  # UTC
             "options": {"queue": "maintenance", "expires": 3600},
         },
+        "plan-verifications": {
+            "task": "collector.tasks.plan_verifications",
+            "schedule": EverySecond(300),
+            "options": {"queue": "maintenance", "expires": 300},
+        },
         "look-after-tables": {
             "task": "collector.tasks.look_after_tables",
             "schedule": EverySecond(600),

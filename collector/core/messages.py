@@ -8,9 +8,8 @@ import msgspec
 import numpy as np
 
 from collector.core.quotes import CheckedQuotes
-from collector.core.spans import Spans
 from providers.market.quotes import SIZE_UNITS
-from providers.market.types import BarBatch, from_us
+from providers.market.types import BarBatch, Interval, MicrosArray, from_us
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -47,7 +46,7 @@ def bar_messages(
     revs: "np.ndarray[tuple[int], np.dtype[np.int64]]",
 ) -> list[object]:
     """One message a row, in row order; `labels[k]` is the series of `bars.symbols[k]`."""
-    series = [{"type": "bar", **_of_series(label, interval)} for label in labels]
+    series = [{"type": "bar", **of_series(label, interval)} for label in labels]
     columns = zip(
         bars.symbol_index.tolist(),
         np.datetime_as_string(bars.start.astype("datetime64[us]"), unit="s", timezone="UTC").tolist(),
@@ -79,17 +78,17 @@ def bar_messages(
     ]
 
 
-def history_message(*, label: SeriesLabel, interval: str, span: Spans, rows: int) -> dict[str, object]:
+def history_notice(label: SeriesLabel, interval: Interval, starts: MicrosArray) -> dict[str, object]:
     """Notice of a series' bars older than a day: their outer span and where to read them."""
-    start, end = iso(int(span[0, 0])), iso(int(span[-1, 1]))
-    series = _of_series(label, interval)
-    query = urlencode({**series, "source": "native", "start": start, "end": end})
+    start, end = iso(int(starts.min())), iso(int(starts.max()) + interval.us)
+    series = of_series(label, interval.value)
+    query = urlencode({**series, "source": "native", "withdrawn": "true", "start": start, "end": end})
     return {
         "type": "history",
         **series,
         "start": start,
         "end": end,
-        "rows": rows,
+        "rows": len(starts),
         "fill_url": f"/bars?{query}",
     }
 
@@ -134,7 +133,8 @@ def quote_messages(
     ]
 
 
-def _of_series(label: SeriesLabel, interval: str) -> dict[str, str]:
+def of_series(label: SeriesLabel, interval: str) -> dict[str, str]:
+    """The fields that name a series."""
     return {
         "symbol": label.symbol,
         "mic": label.mic,

@@ -15,14 +15,16 @@ class Claim:
 
     provider_id: int
     asked_at: Micros
+    is_withdrawn: bool = False
+    """Taken back, by its vendor or an operator, at `asked_at`."""
 
 
 def replaces(new: Claim, held: Claim, *, ranks: Mapping[int, int], is_settled: bool) -> bool:
     """Whether a differing new value takes the held one's place; otherwise it is kept as an alternate.
 
-    `ranks`: provider → its place in the routing policy, 0 first. `is_settled`: the slot had been closed for the new provider's
-    `settle_after` when it was asked.
+    A withdrawn value yields to whatever was asked for after it was taken back. `ranks`: provider → its place in the routing policy, 0
+    first. `is_settled`: the slot had been closed for the new provider's `settle_after` when it was asked.
     """
-    if new.provider_id == held.provider_id:
+    if held.is_withdrawn or new.provider_id == held.provider_id:
         return new.asked_at > held.asked_at
     return is_settled and ranks.get(new.provider_id, UNRANKED) < ranks.get(held.provider_id, UNRANKED)

@@ -51,6 +51,15 @@ def union(*sets: Spans) -> Spans:
     return np.column_stack((rows[first, 0], reach[np.concatenate((first[1:] - 1, [len(rows) - 1]))]))
 
 
+def minus(spans: Spans, taken: Spans) -> Spans:
+    """The time of the first set that the second does not contain, in normal form."""
+    if not len(spans) or not len(taken):
+        return spans
+    cuts = np.unique(np.concatenate((spans.ravel(), taken.ravel())))
+    kept = inside(cuts[:-1], spans) & ~inside(cuts[:-1], taken)
+    return union(np.column_stack((cuts[:-1], cuts[1:]))[kept])
+
+
 def slots_in(spans: Spans, step: int) -> int:
     """How many slots of length `step` the spans hold."""
     return int((spans[:, 1] - spans[:, 0]).sum() // step)

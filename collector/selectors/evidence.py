@@ -77,11 +77,20 @@ def doubted_by_others(doubted: Mapping[int, Spans], provider_id: int) -> Spans:
 
 def covered(*, series_ids: Sequence[int], start: Micros, end: Micros) -> dict[int, Spans]:
     """Series → spans within `[start, end)` that are held or proven empty; series with none are left out."""
+    return _spans("held + empty", series_ids=series_ids, start=start, end=end)
+
+
+def held(*, series_ids: Sequence[int], start: Micros, end: Micros) -> dict[int, Spans]:
+    """Series → spans within `[start, end)` that have bars; series with none are left out."""
+    return _spans("held", series_ids=series_ids, start=start, end=end)
+
+
+def _spans(what: str, *, series_ids: Sequence[int], start: Micros, end: Micros) -> dict[int, Spans]:
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT series_id, range_agg((held + empty) * tstzmultirange(tstzrange(%(start)s, %(end)s)))
-               FROM collector_coverage
-               WHERE series_id = ANY(%(ids)s) AND session BETWEEN %(first)s AND %(last)s GROUP BY 1""",
+            f"""SELECT series_id, range_agg(({what}) * tstzmultirange(tstzrange(%(start)s, %(end)s)))
+                FROM collector_coverage
+                WHERE series_id = ANY(%(ids)s) AND session BETWEEN %(first)s AND %(last)s GROUP BY 1""",  # noqa: S608 - one of two expressions
             {
                 "ids": list(series_ids),
                 "start": from_us(start),

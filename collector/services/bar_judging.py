@@ -14,7 +14,9 @@ from collector.core.spans import spans_of
 from collector.models import Series
 from collector.selectors.evidence import doubted_by_others, sent_before
 from collector.services.bar_group import BarGroup
+from collector.services.bar_rereading import Rereading, read_again
 from collector.store import AbsentSlots, WriteBatch, WriteResult, write_bars
+from collector.withdrawing import HeldSlots
 from providers.fetching import ProviderAnswer
 from providers.market.types import SECOND_US, Micros, MicrosArray
 
@@ -53,9 +55,10 @@ def take_in(answer: ProviderAnswer, group: BarGroup, *, ranking: Mapping[int, in
         if len(verdict.doubted):
             doubted = spans_of(verdict.doubted, group.interval.us)
             group.doubts.setdefault(verdict.series_id, {})[answer.candidate.provider_id] = doubted
+    again = reading.read_again(can_prove=can_prove)
     before = group.now - settings.FEED_HISTORY_AFTER_SECONDS * SECOND_US
-    written = write_bars(reading.batch(verdicts, ranking), history_before=before)
-    unsure = reading.unsure(asked, verdicts, can_prove=can_prove)
+    written = write_bars(reading.batch(verdicts, again.slots, ranking), history_before=before)
+    unsure = reading.unsure(asked, verdicts, can_prove=can_prove) | again.doubted | written.disregarded
     return TakenIn(frozenset(name for name in answer.answered if group.series[name].pk not in unsure), written)
 
 
@@ -83,10 +86,22 @@ class _Reading:
             unsure |= {a.series_id for a in asked if len(a.sent) and not a.sent[-1]}
         return unsure
 
+    def read_again(self, *, can_prove: bool) -> Rereading:
+        """Only of series that have rows to store: without one an answer says nothing of what was taken back."""
+        stored = set(self.checked.batch.symbols)
+        rows = {name: starts for name, starts in self._rows().items() if name in stored}
+        return read_again(
+            self.answer, self.group, rows, unreadable=self._unreadable(), judged_at=self.judged_at, can_prove=can_prove
+        )
+
+    def _rows(self) -> dict[str, MicrosArray]:
+        return rows_by_symbol(self.checked, self.group.interval)
+
+    def _unreadable(self) -> frozenset[str]:
+        return frozenset(r.symbol for r in self.checked.rejected if r.start is None)
+
     def series_answers(self) -> list[SeriesAnswer]:
-        answer, checked = self.answer, self.checked
-        rows = rows_by_symbol(checked, self.group.interval)
-        unreadable = {r.symbol for r in checked.rejected if r.start is None}
+        answer, rows, unreadable = self.answer, self._rows(), self._unreadable()
         provider_id = answer.candidate.provider_id
         silent = [self.group.series[name].pk for name in answer.answered if name not in rows]
         known = sent_before(
@@ -135,7 +150,7 @@ class _Reading:
             )
         return [(self.group.series[r.symbol].pk, r) for r in checked.rejected if r.symbol in self.group.series]
 
-    def batch(self, verdicts: Sequence[Verdict], ranking: Mapping[int, int]) -> WriteBatch:
+    def batch(self, verdicts: Sequence[Verdict], withdrawn: Sequence[HeldSlots], ranking: Mapping[int, int]) -> WriteBatch:
         answer = self.answer
         candidate, bars = answer.candidate, self.checked.batch
         series = [self.group.series[name] for name in bars.symbols]
@@ -154,6 +169,7 @@ class _Reading:
             bars=replace(bars, symbols=tuple(one.instrument.symbol for one in series)),
             rejected=self.rejections(),
             absent=[row for verdict in verdicts for row in self._absent(verdict)],
+            withdrawn=withdrawn,
             answered_through={v.series_id: v.answered_through for v in verdicts if v.answered_through is not None},
         )
 

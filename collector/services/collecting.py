@@ -27,8 +27,9 @@ from providers.services.choosing import choose
 
 log = logging.getLogger(__name__)
 
-DEADLINE_SECONDS = {Priority.LIVE: 40.0, Priority.RECENT: 300.0, Priority.HISTORY: 300.0}
-"""How long one job may ask one provider: a live job must leave the next provider time before the next plan."""
+DEADLINE_SECONDS = {Priority.LIVE: 40.0, Priority.RECENT: 300.0, Priority.HISTORY: 300.0, Priority.VERIFY: 60.0}
+"""How long one job may ask one provider: a live job must leave the next provider time before the next plan, and behind one that reads
+again what is there, gaps may be waiting."""
 
 
 @dataclass(slots=True)
@@ -47,14 +48,15 @@ def collect_bars(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread, kind:
     """
     outcome, settled = Collected(), Counter[str]()
     snapshot = policies.current()
-    for group in groups_of(job, _series(job), now=now):
+    for group in groups_of(job, series_of(job), now=now):
         settled += _Collection(group, snapshot=snapshot, loop=loop, outcome=outcome).run()
     metrics.job_done(kind=kind, settled=settled)
     _tell(job, outcome)
     return outcome
 
 
-def _series(job: BarsFetchJob) -> Sequence[Series]:
+def series_of(job: BarsFetchJob) -> Sequence[Series]:
+    """The active series that a job is about, their instruments loaded."""
     rows = Series.objects.filter(
         instrument__symbol__in=job.symbols, interval=job.interval, hours=job.hours, adjustment=job.adjustment, is_active=True
     ).select_related("instrument")
@@ -145,10 +147,10 @@ class _Collection:
 
 def _tell(job: BarsFetchJob, outcome: Collected) -> None:
     log.info(
-        "%s %s %s: %d symbols of [%s, %s): %d new, %d replaced, %d unchanged, %d rejected bars from %s",
+        "%s %s %s: %d symbols of [%s, %s): %d new, %d replaced, %d unchanged, %d withdrawn, %d rejected bars from %s",
         job.tier, job.priority, job.interval, len(job.symbols), job.start.isoformat(), job.end.isoformat(),
         sum(w.new for w in outcome.written), sum(w.replaced for w in outcome.written),
-        sum(w.unchanged for w in outcome.written), sum(w.rejected for w in outcome.written),
+        sum(w.unchanged for w in outcome.written), sum(w.withdrawn for w in outcome.written), sum(w.rejected for w in outcome.written),
         ", ".join(f"{name} ({calls} calls)" for name, calls in outcome.calls.items()) or "nobody",
         extra={"action": "job_done"},
     )  # fmt: skip

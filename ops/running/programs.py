@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from ops.running.supervisor import Program
 
 LIVE_QUEUES = "plan,live.t0,live.t1,live.t2"
-BACKFILL_QUEUES = "backfill"
+BACKFILL_QUEUES = "backfill,verify"
+"""In this order: what is missing goes before what is read again."""
 MAINTENANCE_QUEUES = "maintenance"
 """A worker of its own: a backfill may wait for minutes until a budget lets it go on."""
 

@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.messages import SeriesLabel, bar_messages, encode, history_message, iso
+from collector.core.messages import SeriesLabel, bar_messages, encode, history_notice, iso
+from providers.market.types import Interval
 from tests.builders import NAN, batch_of, row, us
 
 OPEN = us("2025-10-08 13:30")
@@ -74,9 +75,9 @@ def test_bar_message_carries_prices_to_the_last_bit(price):
     assert (told, math.copysign(1, told)) == (price, math.copysign(1, price))
 
 
-def test_history_message_leads_to_the_rows_it_speaks_of():
+def test_history_notice_leads_to_the_rows_it_speaks_of():
     label = SeriesLabel("BTC/USD&x=1", "XXXX", "extended", "split")
-    notice = history_message(label=label, interval="1m", span=np.array([[OPEN, OPEN + 60_000_000]]), rows=1)
+    notice = history_notice(label, Interval.M1, np.array([OPEN]))
     assert (notice["mic"], notice["hours"], notice["adjustment"]) == ("XXXX", "extended", "split")
     assert (notice["start"], notice["end"], notice["rows"]) == ("2025-10-08T13:30:00Z", "2025-10-08T13:31:00Z", 1)
     address = urlsplit(str(notice["fill_url"]))
@@ -88,6 +89,7 @@ def test_history_message_leads_to_the_rows_it_speaks_of():
         "hours": ["extended"],
         "adjustment": ["split"],
         "source": ["native"],
+        "withdrawn": ["true"],
         "start": ["2025-10-08T13:30:00Z"],
         "end": ["2025-10-08T13:31:00Z"],
     }
