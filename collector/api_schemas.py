@@ -67,6 +67,9 @@ class BarsIn(Schema):
     )
     anchor: Anchor = Field(Anchor.SESSION, description="Derived bars are counted from the session's open, or from 00:00 UTC.")
     as_of: Instant | None = Field(None, description="Bars as they were known at this moment, corrections since then undone.")
+    withdrawn: bool = Field(
+        False, description="Bars that were taken back too. With recorded_since they are always among the others."
+    )
     recorded_since: Instant | None = Field(None, description="Every held bar, of every series, recorded at or after it.")
     recorded_until: Instant | None = Field(None, description="Exclusive; default: to the newest.")
     limit: int = Field(1000, ge=1, le=MOST_ROWS)
@@ -152,6 +155,7 @@ class BarOut(Schema):
     received_at: datetime = Field(description="When the vendor's answer came; of a derived bar, its newest minute's.")
     recorded_at: datetime = Field(description="When this value was stored; of a derived bar, its newest minute's.")
     complete: bool = Field(description="False for a derived bar while an expected minute is neither held nor proven empty.")
+    withdrawn: bool = Field(description="True: its vendor or an operator took it back, it counts for nothing any more.")
 
 
 class BarsOut(Schema):

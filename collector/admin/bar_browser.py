@@ -55,6 +55,7 @@ class BarBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]
                 source="native" if series.interval == interval else None,
                 start=start,
                 end=end,
+                withdrawn=True,
                 limit=ROWS_A_PAGE,
                 after=self.request.GET.get("after"),
             )
@@ -127,4 +128,5 @@ def _candles(page: Page) -> list[dict[str, Any]]:
             "volume": bar["volume"],
         }
         for bar in page.bars
+        if not bar["withdrawn"]
     ]

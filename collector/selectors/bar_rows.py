@@ -4,7 +4,7 @@ Both tables have (series_id, start) as their primary key, so each series is one 
 pruned. Nothing is counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,12 +13,12 @@ from django.db import connection
 
 from providers.market.types import Interval
 
-COLUMNS = "series_id, start, open, high, low, close, volume, vwap, trade_count, provider_id, rev, received_at, recorded_at"
+COLUMNS = "series_id, start, open, high, low, close, volume, vwap, trade_count, provider_id, rev, received_at, recorded_at, withdrawn_by"
 _COLUMNS_OF = ", ".join("{0}." + column for column in COLUMNS.split(", "))
 _RANGE = "series_id = s.id AND start >= s.since AND start >= %(start)s AND start < %(end)s"
 
 # The held bar where it was already recorded, else the newest value that one replaced later. A bar that is held no more
-# counts while the value had not been replaced.
+# counts while the value had not been replaced. What was taken back by then is sorted out of what was held then.
 _AS_OF = f"""
     SELECT {COLUMNS} FROM {{table}} WHERE {_RANGE} AND recorded_at <= %(as_of)s
     UNION ALL
@@ -35,7 +35,7 @@ _NOW = f"SELECT {COLUMNS} FROM {{table}} WHERE {_RANGE}"  # noqa: S608 - made of
 
 _ROWS = """
 SELECT {columns} FROM unnest(%(ids)s::bigint[], %(since)s::timestamptz[]) WITH ORDINALITY AS s(id, since, position)
-CROSS JOIN LATERAL ({bars} ORDER BY start LIMIT %(limit)s) b
+CROSS JOIN LATERAL (SELECT * FROM ({bars}) known WHERE %(with_withdrawn)s OR withdrawn_by IS NULL ORDER BY start LIMIT %(limit)s) b
 ORDER BY position, start LIMIT %(limit)s
 """
 
@@ -56,6 +56,7 @@ class BarRow(NamedTuple):
     rev: int
     received_at: datetime
     recorded_at: datetime
+    withdrawn_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,9 @@ def read_rows(
     end: datetime,
     limit: int,
     as_of: datetime | None = None,
+    with_withdrawn: bool = False,
 ) -> list[BarRow]:
-    """At most `limit` bars of `[start, end)`, in the order of `positions` and then of time."""
+    """At most `limit` bars of `[start, end)`, in the order of `positions` and then of time; those that were taken back only when asked."""
     rows: list[BarRow] = []
     most_slots = max(1, -(-int((end - start).total_seconds() * 1_000_000) // interval.us))
     done = 0
@@ -83,24 +85,22 @@ def read_rows(
         # As many series a statement as can be needed to fill the page: one index range each, at most twice the page is read.
         width = 1 + (limit - len(rows)) // most_slots
         chunk = positions[done : done + width]
-        rows += _select(chunk, interval=interval, start=start, end=end, limit=limit - len(rows), as_of=as_of)
+        values: dict[str, Any] = {
+            "start": start,
+            "end": end,
+            "limit": limit - len(rows),
+            "as_of": as_of,
+            "with_withdrawn": with_withdrawn,
+        }
+        rows += _select(chunk, interval, values)
         done += width
     return rows
 
 
-def _select(
-    positions: Sequence[Position], *, interval: Interval, start: datetime, end: datetime, limit: int, as_of: datetime | None
-) -> list[BarRow]:
+def _select(positions: Sequence[Position], interval: Interval, values: Mapping[str, Any]) -> list[BarRow]:
     table = "collector_dailybar" if interval is Interval.D1 else "collector_bar"
-    bars = (_NOW if as_of is None else _AS_OF).format(table=table)
-    values: dict[str, Any] = {
-        "ids": [p.series_id for p in positions],
-        "since": [p.since for p in positions],
-        "start": start,
-        "end": end,
-        "limit": limit,
-        "as_of": as_of,
-    }
+    bars = (_NOW if values["as_of"] is None else _AS_OF).format(table=table)
+    series: dict[str, Any] = {"ids": [p.series_id for p in positions], "since": [p.since for p in positions]}
     with connection.cursor() as cursor:
-        cursor.execute(_ROWS.format(columns=_COLUMNS_OF.format("b"), bars=bars), values)
+        cursor.execute(_ROWS.format(columns=_COLUMNS_OF.format("b"), bars=bars), {**values, **series})
         return [BarRow(*row) for row in cursor.fetchall()]

@@ -32,6 +32,7 @@ class BarsQuery:
     source: str | None = None
     anchor: Anchor = Anchor.SESSION
     as_of: datetime | None = None
+    withdrawn: bool = False
     limit: int = 1000
     after: str | None = None
 
@@ -70,7 +71,13 @@ def bars_page(query: BarsQuery) -> Page:
     if query.is_derived:
         return _derived_page(positions, by_id, query)
     rows = read_rows(
-        positions=positions, interval=query.interval, start=query.start, end=query.end, limit=query.limit + 1, as_of=query.as_of
+        positions=positions,
+        interval=query.interval,
+        start=query.start,
+        end=query.end,
+        limit=query.limit + 1,
+        as_of=query.as_of,
+        with_withdrawn=query.withdrawn,
     )
     more = len(rows) > query.limit
     kept = rows[: query.limit]
@@ -137,6 +144,7 @@ def as_json(*, rows: Sequence[BarRow], series: dict[int, Series]) -> list[dict[s
             "received_at": row.received_at,
             "recorded_at": row.recorded_at,
             "complete": True,
+            "withdrawn": row.withdrawn_by is not None,
         }
         for row in rows
     ]

@@ -213,6 +213,7 @@ def as_json(*, found: Derived, series: Series, interval: Interval, names: dict[i
             "received_at": from_us(bars.received_at[i]),
             "recorded_at": from_us(bars.recorded_at[i]),
             "complete": is_complete,
+            "withdrawn": False,
         }
         for i, is_complete in enumerate(found.complete)
     ]

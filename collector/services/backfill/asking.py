@@ -79,9 +79,9 @@ def _brackets(jobs: Sequence[Backfill]) -> dict[int, Span]:
         cursor.execute(
             f"""SELECT s.id,
                   (SELECT max(b.start) FROM {table._meta.db_table} b
-                   WHERE b.series_id = s.id AND b.start >= %(low)s AND b.start < %(start)s),
+                   WHERE b.series_id = s.id AND b.start >= %(low)s AND b.start < %(start)s AND b.withdrawn_by IS NULL),
                   (SELECT min(b.start) FROM {table._meta.db_table} b
-                   WHERE b.series_id = s.id AND b.start >= %(end)s AND b.start < %(high)s)
+                   WHERE b.series_id = s.id AND b.start >= %(end)s AND b.start < %(high)s AND b.withdrawn_by IS NULL)
                 FROM unnest(%(ids)s::bigint[]) AS s(id)""",  # noqa: S608 - one of two tables; values are bound
             {
                 "ids": [job.series_id for job in jobs],

@@ -13,7 +13,10 @@ let charted = []; // the chart's bars, by time
 
 const byId = (id) => document.getElementById(id);
 const seconds = (bar) => Date.parse(bar.start) / 1000;
-const asCandle = (bar) => ({ time: seconds(bar), open: bar.open, high: bar.high, low: bar.low, close: bar.close, volume: bar.volume });
+const asCandle = (bar) =>
+  bar.withdrawn // a hole: whoever sent it took it back
+    ? { time: seconds(bar), volume: null }
+    : { time: seconds(bar), open: bar.open, high: bar.high, low: bar.low, close: bar.close, volume: bar.volume };
 
 async function getAll(path, key) {
   const found = [];
@@ -54,7 +57,7 @@ function showRow(bar) {
   cells[3].textContent = `${change > 0 ? "+" : change < 0 ? "−" : ""}${Math.abs(change).toFixed(2)} %`;
   cells[3].dataset.direction = Math.sign(change);
   cells[4].textContent = bar.volume === null ? "unknown" : bar.volume.toLocaleString("en-US", { maximumFractionDigits: 4 });
-  cells[5].textContent = bar.provider ?? "several";
+  cells[5].textContent = bar.withdrawn ? "taken back" : (bar.provider ?? "several");
   row.classList.remove("fresh");
   void row.offsetWidth; // restarts the flash
   row.classList.add("fresh");

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.rest.rows import at, make_bar, make_bars, make_provider, make_revision, make_series, minutes
+from tests.integration.rest.rows import MINUTE, at, make_bar, make_bars, make_provider, make_revision, make_series, minutes
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +49,7 @@ def test_bar_shows_all_of_its_columns_when_read(client):
                 "received_at": "2026-11-20T22:00:00Z",
                 "recorded_at": "2026-11-20T22:00:00Z",
                 "complete": True,
+                "withdrawn": False,
             }
         ],
         "next": None,
@@ -140,6 +141,36 @@ class TestAsOf:
     def test_pages_add_up_when_a_moment_is_named(self, client):
         found = list(pages(client, symbol="AAPL", as_of="2026-11-20T15:00:00Z", limit=1))
         assert [[bar["close"] for bar in page] for page in found] == [[10.1], [9.7]]
+
+
+class TestWithdrawn:
+    """What was taken back counts for nothing, and is there for who asks for it."""
+
+    @pytest.fixture(autouse=True)
+    def _bars(self):
+        series = make_series("AAPL")
+        make_bar(series, OPEN, recorded_at=at("2026-11-20 14:31"))
+        known = {"recorded_at": at("2026-11-20 14:32")}
+        make_bar(series, OPEN + MINUTE, rev=2, withdrawn_by="vendor", recorded_at=at("2026-11-20 20:00"))
+        make_revision(series, OPEN + MINUTE, replaced_at=at("2026-11-20 20:00"), **known)
+
+    def test_it_is_left_out_unless_asked_for_and_then_marked(self, client):
+        assert [bar["rev"] for bar in get(client, symbol="AAPL")["bars"]] == [1]
+        found = get(client, symbol="AAPL", withdrawn="true")["bars"]
+        assert [(bar["rev"], bar["withdrawn"]) for bar in found] == [(1, False), (2, True)]
+
+    def test_it_was_there_before_it_was_taken_back(self, client):
+        revs = [
+            [bar["rev"] for bar in get(client, symbol="AAPL", as_of=f"2026-11-20T{t}Z")["bars"]]
+            for t in ("19:00:00", "20:00:00")
+        ]
+        assert revs == [[1, 1], [1]]
+
+    def test_derived_bar_is_made_without_it_and_readers_of_what_was_recorded_are_told(self, client):
+        (five,) = get(client, symbol="AAPL", interval="5m")["bars"]
+        assert (five["volume"], five["complete"]) == (100.0, False)
+        answer = client.get("/bars?recorded_since=2026-11-20T15:00:00Z").json()["bars"]
+        assert [(bar["rev"], bar["withdrawn"]) for bar in answer] == [(2, True)]
 
 
 class TestRefusals:
