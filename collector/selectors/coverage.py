@@ -6,11 +6,13 @@ from datetime import date
 
 import numpy as np
 
+from collector.core.expected import as_spans
 from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, spans_of
 from collector.models import Coverage, Series
+from collector.selectors.expected import life
 from providers.market.calendar import get_calendar
 from providers.market.days import Days, date_of
-from providers.market.types import DAY_US, Hours, Interval, Micros, MicrosArray, to_us
+from providers.market.types import DAY_US, Hours, Interval, Micros, MicrosArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ def coverage_of(
 ) -> list[tuple[Series, list[SessionCoverage]]]:
     """Each series' sessions dated `first` to `last`, both included, oldest first.
 
-    Expected are the calendar's slots that closed by `now`, inside of both the series' and the instrument's life. Sessions without
-    any are left out. Two queries at most, whatever the number of series.
+    Expected are the slots of `collector.selectors.expected` that closed by `now`. Sessions without any are left out. Two queries at
+    most, whatever the number of series.
     """
     known: dict[tuple[int, date], tuple[Spans, Spans]] = {
         (row.series_id, row.session): (from_multirange(row.held), from_multirange(row.empty))
@@ -82,11 +84,7 @@ def _expected(series: Series, *, first: date, last: date, now: Micros, slots: Sl
         calendar, until = get_calendar(series.instrument.calendar, Hours(series.hours)), date_of(now // DAY_US + 1)
         slots[key] = calendar.session_slots(interval, first, max(first, min(last, until)))
     starts, days = slots[key]
-    begin = max(to_us(moment) for moment in (series.collect_from, series.instrument.listed_at) if moment)
-    ends = [to_us(moment) for moment in (series.collect_until, series.instrument.delisted_at) if moment]
-    wanted = (starts >= begin) & (starts + interval.us <= now)
-    for end in ends:
-        wanted &= starts < end
+    wanted = inside(starts, as_spans(life(series, now=now))) & (starts + interval.us <= now)
     return starts[wanted], days[wanted]
 
 

@@ -11,6 +11,7 @@ from collector.core.aggregation import Anchor, Columns, aggregate, are_complete,
 from collector.core.spans import NO_SPANS, Spans, from_multirange, union
 from collector.models import Coverage, Series
 from collector.selectors.bar_rows import BarRow, Position, read_rows
+from collector.selectors.expected import listing
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Interval, MicrosArray, from_us, to_us
 
@@ -138,12 +139,8 @@ def _expected(
 
 
 def _is_listed(slots: MicrosArray, series: Series) -> npt.NDArray[np.bool_]:
-    listed = np.ones(len(slots), dtype=bool)
-    if series.instrument.listed_at:
-        listed &= slots >= to_us(series.instrument.listed_at)
-    if series.instrument.delisted_at:
-        listed &= slots < to_us(series.instrument.delisted_at)
-    return listed
+    listed, delisted = listing(series.instrument)
+    return (slots >= listed) & (slots < delisted)
 
 
 def _labelled(

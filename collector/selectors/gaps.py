@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 
 from collector.core.gaps import Grid, Run, grid_of
-from collector.core.spans import from_literal, to_literal
+from collector.core.spans import from_literal
 from collector.selectors.attended import ATTENDED, live_edges, oldest_start
+from collector.selectors.expected import EXPECTED, OLDEST, horizon, parameters
 from providers.market.calendar import get_calendar
 from providers.market.days import date_of
-from providers.market.types import DAY_US, SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
+from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
 from providers.policy import Snapshot
 from providers.selectors import route
 
@@ -105,9 +105,9 @@ def find_gaps(
 ) -> Iterator[Gap]:
     """Gaps by calendar, hours and interval, then by piece of time, series and start. `start` None: all of each life; `end` None: now.
 
-    Expected are the calendar's slots of active series, inside of the series' collection, the instrument's listing and the
-    retention horizon, that have been over for the longest `settle_after` of their route. A calendar that can't be had costs its
-    own series only. One statement a kind of series and 32 sessions (`1d`: a year); nothing is locked or written.
+    Expected are the slots of `collector.selectors.expected`, of active series, that have been over for the longest `settle_after` of
+    their route. A calendar that can't be had costs its own series only. One statement a kind of series and 32 sessions (`1d`: a
+    year); nothing is locked or written.
     `unattended`: without what somebody sees to already (see `collector.selectors.attended`).
     """
     for kind in _kinds(scope):
@@ -153,7 +153,7 @@ def _settle_after(snapshot: Snapshot, interval: Interval, tier: str) -> Micros:
 def _expected(kind: _Kind, *, start: Bound | None, end: Bound | None, now: Micros) -> list[Grid]:
     """All slots that any of the series may be missing. Raises: ValueError where there is no such calendar."""
     calendar = get_calendar(kind.calendar, kind.hours)
-    low, first = _lower(start, floor=max(kind.low, _horizon(now)))
+    low, first = _lower(start, floor=max(kind.low, horizon(now) or kind.low))
     high, last = _upper(end, ceiling=now)
     if first > last:
         return []
@@ -188,12 +188,6 @@ def _day_behind(instant: Micros) -> date:
     return from_us(instant).date() + timedelta(days=1)
 
 
-def _horizon(now: Micros) -> Micros:
-    """The first instant from which bars are kept; whole days (UTC), today not counted."""
-    days: int = settings.BAR_DAYS
-    return now // DAY_US * DAY_US - days * DAY_US if days else 0
-
-
 _IN_SCOPE = """s.is_active
   AND (%(tiers)s::text[] IS NULL OR s.tier_id = ANY(%(tiers)s::text[]))
   AND (%(symbols)s::text[] IS NULL OR i.symbol = ANY(%(symbols)s::text[]))
@@ -214,7 +208,7 @@ def _parameters(scope: Scope) -> dict[str, Any]:
 
 _KINDS = f"""
 SELECT i.calendar, s.hours, s.interval, array_agg(DISTINCT s.tier_id),
-       (extract(epoch FROM min(greatest(s.collect_from, i.listed_at))) * 1000000)::bigint, count(*)
+       (extract(epoch FROM min({OLDEST})) * 1000000)::bigint, count(*)
 FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
 WHERE {_IN_SCOPE} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """  # noqa: S608 - made of constants; values are bound
@@ -236,15 +230,12 @@ def _missing_but(accounted: str) -> str:
 SELECT s.id, i.symbol, i.mic, s.adjustment, s.tier_id, m.missing::text
 FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
 JOIN unnest(%(edge_tiers)s::text[], %(edges)s::timestamptz[]) AS t(code, edge) ON t.code = s.tier_id
-CROSS JOIN LATERAL (  -- a slot belongs to the life that its start lies in: both ends up to the grid
-  SELECT date_bin(%(step)s::interval, greatest(s.collect_from, i.listed_at) + %(rest)s::interval, 'epoch') AS low,
-         least(date_bin(%(step)s::interval, least(s.collect_until, i.delisted_at) + %(rest)s::interval, 'epoch'), t.edge) AS high) life
+{EXPECTED}
 CROSS JOIN LATERAL (
-  SELECT %(expected)s::tstzmultirange
-         * tstzmultirange(CASE WHEN life.high <= life.low THEN 'empty' ELSE tstzrange(life.low, life.high) END)
-         - coalesce((SELECT range_agg(a.spans) FROM ({accounted}) a), '{{}}') AS missing
-  OFFSET 0) m  -- or it would be reckoned again for each place that names it
-WHERE {_IN_SCOPE} AND i.calendar = %(calendar)s AND s.interval = %(interval)s AND s.hours = %(hours)s AND NOT isempty(m.missing)
+  SELECT expected.spans * tstzmultirange(tstzrange(NULL, t.edge)) - coalesce((SELECT range_agg(a.spans) FROM ({accounted}) a), '{{}}') AS missing
+  OFFSET 0) m
+WHERE {_IN_SCOPE} AND i.calendar = %(calendar)s AND s.interval = %(interval)s AND s.hours = %(hours)s
+  AND NOT isempty(expected.spans) AND NOT isempty(m.missing)
 ORDER BY s.id
 """  # noqa: S608 - made of constants; values are bound
 
@@ -262,12 +253,10 @@ def _gaps_of(
         cursor.execute(
             statement,
             _parameters(scope)
+            | parameters(slots=piece.spans, interval=kind.interval, now=now)
             | {
                 "edge_tiers": list(edges),
                 "edges": [from_us(edge) for edge in edges.values()],
-                "step": f"{kind.interval.us} us",
-                "rest": f"{kind.interval.us - 1} us",
-                "expected": to_literal(piece.spans),
                 "first": date_of(int(piece.days[0])) - reach,
                 "last": date_of(int(piece.days[-1])) + reach,
                 "calendar": kind.calendar,

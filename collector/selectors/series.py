@@ -1,13 +1,11 @@
-"""From the symbols in a request to the series that answers it, and how long a series lives."""
+"""From the symbols in a request to the series that answers it."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from collector.models import Instrument, Series
 from providers.api_errors import ApiError, NotFound
-from providers.market.types import Adjustment, Hours, Interval, Micros, to_us
+from providers.market.types import Adjustment, Hours, Interval
 
 _HOURS_ORDER = {Hours.REGULAR.value: 0, Hours.EXTENDED.value: 1}
 _ADJUSTMENT_ORDER = {adjustment.value: rank for rank, adjustment in enumerate(Adjustment)}
@@ -79,11 +77,3 @@ def _preferred(
 def _some(names: Sequence[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(repr(name) for name in names[:most]) + more
-
-
-def life(series: Series) -> tuple[Micros, Micros]:
-    """`[first, last)` instant that slots of a series are expected in: its collection clipped to the listing."""
-    instrument = series.instrument
-    low = max(to_us(m) for m in (series.collect_from, instrument.listed_at) if m is not None)
-    ends = [to_us(m) for m in (series.collect_until, instrument.delisted_at) if m is not None]
-    return low, min(ends, default=np.iinfo(np.int64).max)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from collector.core.evidence import DENSE_SHARE
+from collector.core.expected import Life, slots_within
 from collector.core.spans import Spans, inside
 from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
 from collector.selectors.evidence import covered, densities, doubts
-from collector.selectors.series import life
+from collector.selectors.expected import life
 from collector.services.naming import names_of, vendor_symbol
 from providers.lanes import Lane
 from providers.market.calendar import Calendar, get_calendar
@@ -33,7 +34,7 @@ class BarGroup:
     density: dict[int, float]
     doubts: dict[int, dict[int, Spans]]
     covered: dict[int, Spans] = field(default_factory=dict)
-    _slots: dict[tuple[Micros, Micros], MicrosArray] = field(default_factory=dict)
+    _slots: dict[tuple[Life, Micros], MicrosArray] = field(default_factory=dict)
 
     @property
     def lane(self) -> Lane:
@@ -63,12 +64,11 @@ class BarGroup:
         return {name: vendor_symbol(self.series[name].instrument, candidate) for name in names}
 
     def open_slots(self, series: Series, judged_at: Micros) -> MicrosArray:
-        """Closed expected slots of the window within the series' life that are not covered yet."""
-        low, high = life(series)
-        start, end = max(self.start, low), min(self.end, high, judged_at - self.interval.us + 1)
-        if (start, end) not in self._slots:
-            self._slots[start, end] = self.calendar.slots(self.interval, start, max(start, end))
-        slots = self._slots[start, end]
+        """Closed expected slots of the window that are not covered yet."""
+        lived, end = life(series, now=self.now), min(self.end, judged_at - self.interval.us + 1)
+        if (lived, end) not in self._slots:
+            self._slots[lived, end] = slots_within(self.calendar.slots(self.interval, self.start, max(self.start, end)), lived)
+        slots = self._slots[lived, end]
         done = self.covered.get(series.pk)
         return slots if done is None else slots[~inside(slots, done)]
 

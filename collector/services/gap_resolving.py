@@ -1,4 +1,4 @@
-"""Jobs whose slots got covered another way: a late vendor, a stream, an operator. Nothing is left to do for them, dead or not."""
+"""Jobs whose slots got covered another way, or are expected no more: nothing is left to do for them, dead or not."""
 
 import logging
 from datetime import datetime
@@ -6,8 +6,8 @@ from datetime import datetime
 from django.db import connection
 
 from collector.core.gaps import grid_of
-from collector.core.spans import to_literal
 from collector.models.backfills import WAITING_STATES, BackfillState
+from collector.selectors.expected import EXPECTED, parameters
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, Hours, Interval, Micros, from_us, to_us
 
@@ -28,9 +28,10 @@ _RESOLVE = f"""
 WITH covered AS (
   SELECT b.id FROM collector_backfill b
   JOIN collector_series s ON s.id = b.series_id JOIN collector_instrument i ON i.id = s.instrument_id
+  {EXPECTED}
   WHERE i.calendar = %(calendar)s AND s.hours = %(hours)s AND s.interval = %(interval)s
     AND b.state IN ({_STATES}) AND b.start BETWEEN %(first)s AND %(last)s
-    AND isempty(%(expected)s::tstzmultirange * tstzmultirange(tstzrange(b.start, b."end"))
+    AND isempty(expected.spans * tstzmultirange(tstzrange(b.start, b."end"))
                 - coalesce((SELECT range_agg(c.held + c.empty) FROM collector_coverage c
                             WHERE c.series_id = b.series_id AND c.session BETWEEN (b.start AT TIME ZONE 'UTC')::date - 2
                                                                               AND (b."end" AT TIME ZONE 'UTC')::date + 2), '{{}}'))
@@ -65,13 +66,13 @@ def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, now: M
     with connection.cursor() as cursor:
         cursor.execute(
             _RESOLVE,
-            {
+            parameters(slots=grid.spans, interval=grid.interval, now=now)
+            | {
                 "calendar": calendar,
                 "hours": hours,
                 "interval": interval,
                 "first": first,
                 "last": last,
-                "expected": to_literal(grid.spans),
                 "now": from_us(now),
             },
         )

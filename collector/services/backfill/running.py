@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from django.db import close_old_connections
 
+from collector.core.expected import slots_within
 from collector.core.spans import inside
 from collector.models.backfills import Backfill
 from collector.selectors.evidence import covered
-from collector.selectors.series import life
+from collector.selectors.expected import life
 from collector.services.backfill.asking import Whys, ask, ask_with_brackets, span_of
 from collector.services.backfill.claiming import Batch, heartbeat
 from collector.services.backfill.judging import UNPROVEN, broken, endings_of
 from collector.services.backfill.settling import Ending, settle
-from marketdata_site.observability.clock import now
+from marketdata_site.observability.clock import now, now_us
 from marketdata_site.observability.redaction import redact
 from providers.loop import EventLoopThread
 from providers.market.calendar import get_calendar
@@ -70,6 +71,5 @@ def missing_of(jobs: Sequence[Backfill]) -> dict[int, MicrosArray]:
 
 
 def _open(slots: MicrosArray, job: Backfill, done: MicrosArray | None) -> MicrosArray:
-    low, high = life(job.series)
-    mine = slots[(slots >= low) & (slots < high) & job.series.is_active]
+    mine = slots_within(slots, life(job.series, now=now_us()) if job.series.is_active else ())
     return mine if done is None else mine[~inside(mine, done)]

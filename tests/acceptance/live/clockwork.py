@@ -17,7 +17,6 @@ from collector.core.spans import inside
 from collector.models import Instrument, Series, Tier
 from collector.schemas import BarsFetchJob
 from collector.selectors.evidence import covered
-from collector.selectors.series import life
 from collector.services.collecting import collect_bars
 from collector.services.live import plan
 from marketdata_site.observability.clock import OFFSET_VARIABLE, now_us
@@ -87,7 +86,7 @@ def listed(
 
 def open_slots(series: Series, *, until: datetime) -> list[datetime]:
     """Expected slots that have closed by `until` and are neither held nor proven empty."""
-    low, _ = life(series)
+    low = to_us(series.collect_from)
     slots = get_calendar(series.instrument.calendar, Hours(series.hours)).slots(Interval.M1, low, to_us(until) - MINUTE_US + 1)
     if not len(slots):
         return []

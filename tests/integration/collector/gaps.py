@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
 
 from collector.core.spans import spans_of, to_literal
 from collector.models import Series
@@ -13,6 +15,7 @@ from collector.selectors.gaps import Gap, Scope, find_gaps
 from providers.market.days import date_of
 from providers.market.types import Interval, MicrosArray, from_us
 from providers.policy import Snapshot
+from tests.builders import moment
 
 
 def cover(series: Series, starts: MicrosArray, days: Any, *, column: str = "held") -> None:
@@ -28,6 +31,11 @@ def cover(series: Series, starts: MicrosArray, days: Any, *, column: str = "held
                 ON CONFLICT (series_id, session) DO UPDATE SET held = c.held + excluded.held, empty = c.empty + excluded.empty""",
             [series.pk, [date_of(int(days[a])) for a, _ in parts], [to_literal(spans_of(starts[a:b], step)) for a, b in parts]],
         )
+
+
+def spans(*given: tuple[str, str]) -> Multirange[Any]:
+    """A set of spans of moments (UTC), as rows hold it."""
+    return Multirange([Range(moment(start), moment(end)) for start, end in given])
 
 
 def gaps(*, now: Any, snapshot: Snapshot | None = None, start: Any = None, end: Any = None, **scope: Any) -> list[Gap]:

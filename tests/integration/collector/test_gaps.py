@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
 
 from collector.models import Instrument
 from collector.selectors.gaps import Scope, reach_of
@@ -15,7 +17,7 @@ from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, MINUTE_US, SECOND_US, Hours, Interval, from_us
 from providers.services import policies
 from tests.builders import moment, us
-from tests.integration.collector.gaps import cover, gaps, slots_of, texts
+from tests.integration.collector.gaps import cover, gaps, slots_of, spans, texts
 from tests.integration.collector.rows import make_policy, make_provider, make_series
 
 pytestmark = pytest.mark.django_db
@@ -49,26 +51,32 @@ def on(day=WEDNESDAY, *, now=EVENING, **values):
     born=st.integers(0, 20 * 1440),
     died=st.none() | st.integers(0, 40 * 1440),
     seen=st.integers(0, 50 * 86_400),
+    asked_for=st.lists(st.tuples(st.integers(-10 * 1440, 50 * 1440), st.integers(1, 5 * 1440)), max_size=3),
 )
 def test_gaps_and_held_and_empty_are_disjoint_and_together_what_is_expected(
-    *, name, interval, first, days, history, born, died, seen
+    *, name, interval, first, days, history, born, died, seen, asked_for
 ):
     begin, last = us(f"{first} 00:00"), from_us(us(f"{first} 00:00") + days * DAY_US).date()
     low, now = begin + born * MINUTE_US, begin + seen * SECOND_US
     high = None if died is None else low + (died + 1) * MINUTE_US
+    earlier = [(begin + start * MINUTE_US, begin + (start + length) * MINUTE_US) for start, length in asked_for]
     series = make_series(
         f"S{next(numbers)}",
         calendar=name,
         interval=interval,
         collect_from=from_us(low),
         collect_until=high and from_us(high),
+        history=Multirange([Range(from_us(start), from_us(end)) for start, end in earlier]),
         mic="XXXX",
     )
     starts, sessions = get_calendar(name).session_slots(interval, first, last)
     states = np.resize(np.repeat([state for state, _ in history], [length for _, length in history]), len(starts))
     for column in ("held", "empty"):
         cover(series, starts[states == column], sessions[states == column], column=column)
-    is_expected = (starts >= low) & (starts < (high or now)) & (starts + interval.us + WAIT <= now)
+    is_collected = (starts >= low) & (starts < (high or now))
+    for start, end in earlier:
+        is_collected |= (starts >= start) & (starts < end)
+    is_expected = is_collected & (starts + interval.us + WAIT <= now)
     found = slots_of(gaps(start=first, end=last, now=now, series_ids=[series.pk]), starts)
     known = starts[is_expected & (states != "missing")].tolist()
     assert sorted(found + known) == starts[is_expected].tolist()
@@ -145,6 +153,14 @@ class TestEdges:
             "D", collect_from=moment("2025-10-08 15:00"), delisted_at=moment("2025-10-08 14:00")
         )  # delisted before collected
         assert on() == ["A 10-08 19:01 +30", "B 10-08 19:45 +15", "C 10-08 13:30 +10"]
+
+    def test_history_that_was_asked_for_is_expected_beside_the_collection_and_within_the_listing(self):
+        asked_for = spans(("2025-10-07 19:50:30", "2025-10-08 13:40"), ("2025-10-08 15:00", "2025-10-08 15:30"))
+        make_series("A", collect_from=moment("2025-10-08 15:20"), collect_until=moment("2025-10-08 15:40"), history=asked_for)
+        make_series("B", collect_from=moment("2025-11-01 00:00"), history=asked_for, listed_at=moment("2025-10-08 13:35"))
+        assert texts(gaps(now=EVENING)) == [
+            "A 10-07 19:51 +9", "A 10-08 13:30 +10", "A 10-08 15:00 +40", "B 10-08 13:35 +5", "B 10-08 15:00 +30"
+        ]  # fmt: skip
 
     def test_series_that_is_not_active_is_not_scanned(self):
         make_series(is_active=False)

@@ -12,6 +12,7 @@ from collector.services.live import plan
 from collector.store import AbsentSlots, write_bars
 from providers.market.types import DAY_US, SECOND_US, Interval, to_us
 from tests.builders import minutes, moment, row, us
+from tests.integration.collector.gaps import spans
 from tests.integration.collector.rows import make_policy, make_provider, make_series, make_tier, make_write
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -60,6 +61,19 @@ def test_plan_reads_the_overlap_again_from_the_first_open_slot():
     hold(series, minutes(us("2025-10-08 15:30"), 29))
     (job,) = at(NOON)
     assert window(job) == (us("2025-10-08 15:44"), us(NOON))
+
+
+def test_plan_never_reads_before_the_life_that_the_slot_belongs_to():
+    make_provider("polygon", overlap_seconds=900)
+    make_policy("polygon")
+    asked_for = spans(("2025-10-08 15:44", "2025-10-08 15:49"), ("2025-10-08 15:50:30", "2025-10-08 15:58"))
+    series = make_series(collect_from=moment("2025-11-01 00:00"), history=asked_for)
+    hold(series, minutes(us("2025-10-08 15:51"), 6))
+    (job,) = at(NOON)
+    assert window(job) == (us("2025-10-08 15:44"), us(NOON))  # the overlap reaches into the other span
+    Series.objects.update(history=spans(("2025-10-08 15:50:30", "2025-10-08 15:58")))
+    (job,) = at("2025-10-08 16:01")
+    assert window(job)[0] == us("2025-10-08 15:51")
 
 
 def test_plan_has_nothing_to_do_when_all_is_held_or_proven_empty():
