@@ -7,6 +7,7 @@ beside the named one and empty Valkey's. Otherwise a private pair is started, wh
 `MARKETDATA_REQUIRE_TOOLS=1` turns every skip into a failure: for machines on which all tools are there.
 """
 
+import json
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -22,6 +23,8 @@ _until_the_end = ExitStack()
 _PRIVATE = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "PROMETHEUS_MULTIPROC_DIR"}
 _MADE = "MARKETDATA_TEST_MADE"
 """Names of the variables that this plugin set: a process of a parallel run inherits them, and makes its own instead."""
+MADE_BY_DJANGO = frozenset({"auth", "contenttypes"})
+"""Apps whose rows Django makes itself after each migration and flush."""
 
 
 def _start() -> Servers | None:
@@ -61,11 +64,15 @@ def servers() -> Servers:
 
 @pytest.fixture(scope="session")
 def rows_of_migrations(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
-    """What the migrations wrote into the test database, serialised."""
+    """What the migrations wrote into the test database, serialised. From then on the database is emptied quickly."""
     from django.db import connection
 
+    from tests.emptying import QuickOperations
+
     with django_db_blocker.unblock():
-        return connection.creation.serialize_db_to_string()
+        written = json.loads(connection.creation.serialize_db_to_string())
+    connection.ops = QuickOperations(connection)
+    return json.dumps([row for row in written if row["model"].partition(".")[0] not in MADE_BY_DJANGO])
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +96,7 @@ def _load(kept: str) -> None:
     from django.core import serializers
 
     for row in serializers.deserialize("json", kept):
-        if row.object._meta.app_label not in {"auth", "contenttypes"}:  # these Django makes anew itself
-            row.save()
+        row.save()
 
 
 @pytest.hookimpl(wrapper=True)
