@@ -36,15 +36,21 @@ schema = schemathesis.openapi.from_dict(_quick_to_make(document))
 NOT_SAID = [negative_data_rejection, positive_data_acceptance]
 
 
+@pytest.fixture(scope="module")
+def server(django_db_setup) -> Iterator[str]:
+    """Our own server, one for all that is asked: it keeps nothing of a request."""
+    with running() as address:
+        yield address
+
+
 @pytest.fixture
-def url(transactional_db) -> Iterator[str]:
-    """Our own server on the test's database, with a few bars, a quote and a dead job in it."""
+def url(server, transactional_db) -> str:
+    """Its address, with a few bars, a quote and a dead job in its database."""
     series = make_series("AAPL")
     make_bars(series, minutes(at("2026-11-20 14:30"), 30))
     make_quote(series.instrument, at("2026-11-20 14:30"), is_latest=True, ask=None, ask_size=None)
     make_dead(series)
-    with running() as address:
-        yield address
+    return server
 
 
 @schema.parametrize()
