@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import F
 
 from collector.models import Series
@@ -107,7 +107,7 @@ def _beat(batch: Batch, done: Event) -> None:
         while not done.wait(lease_time().total_seconds() / HEARTBEATS_A_LEASE):
             try:
                 renew(batch, now=clock_now())
-            except DatabaseError as error:  # the next beat may find the database back
+            except Error as error:  # the next beat may find the database back
                 log.warning(
                     "the lease of %d jobs was not renewed: %s", len(batch.jobs), error, extra={"action": "lease_not_renewed"}
                 )

@@ -44,6 +44,22 @@ def broken(job: Backfill, *, error: str, is_alone: bool, now: datetime) -> Endin
     )
 
 
+def given_back(job: Backfill, *, now: datetime) -> Ending:
+    """As it was before its claim, and due: nothing was found out about it."""
+    return Ending(
+        job=job,
+        state=BackfillState.QUEUED,
+        start=job.start,
+        end=job.end,
+        slots=job.slots,
+        attempts=job.attempts,
+        due_at=now,
+        tries=job.tries,
+        is_solo=job.is_solo,
+        lost_alone=job.lost_alone,
+    )
+
+
 def _ending(job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered], now: datetime) -> Ending:
     if not len(missing):
         return Ending(

@@ -1,10 +1,11 @@
 """One batch from its claim to its rows: ask, see what is still missing, and let the reasons decide what becomes of each job."""
 
 import logging
+import time
 import traceback
 from collections.abc import Sequence
 
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from collector.core.expected import slots_within
 from collector.core.spans import inside
@@ -12,8 +13,9 @@ from collector.models.backfills import Backfill
 from collector.selectors.evidence import covered
 from collector.selectors.expected import life
 from collector.services.backfill.asking import Whys, ask, ask_with_brackets, span_of
-from collector.services.backfill.claiming import Batch, heartbeat
-from collector.services.backfill.judging import UNPROVEN, broken, endings_of
+from collector.services.backfill.claiming import Batch, heartbeat, lease_time
+from collector.services.backfill.judging import UNPROVEN, broken, endings_of, given_back
+from collector.services.backfill.outages import is_outage, wait_a_moment
 from collector.services.backfill.settling import Ending, settle
 from marketdata_site.observability.clock import now, now_us
 from marketdata_site.observability.redaction import redact
@@ -29,15 +31,32 @@ def run(batch: Batch, *, loop: EventLoopThread) -> int:
     with heartbeat(batch):
         try:
             endings = _try(batch.jobs, loop)
-        except Exception:  # the outermost frame of jobs: whatever it is ends in their rows, where operators see it
-            log.exception("a batch of %d jobs broke", len(batch.jobs), extra={"action": "backfill_broke"})
-            close_old_connections()
-            error, is_alone = redact(traceback.format_exc()), len(batch.jobs) == 1
-            endings = [broken(job, error=error, is_alone=is_alone, now=now()) for job in batch.jobs]
-        ours = settle(endings, now=now())
+        except Exception as error:  # the outermost frame of jobs: whatever it is ends in their rows, where operators see it
+            endings = _after(error, batch)
+        ours = _settle(endings)
     if ours < len(endings):
         log.warning("%d of %d jobs were no longer ours", len(endings) - ours, len(endings), extra={"action": "lease_lost"})
     return ours
+
+
+def _after(error: Exception, batch: Batch) -> list[Ending]:
+    close_old_connections()
+    if is_outage(error):
+        return [given_back(job, now=now()) for job in batch.jobs]
+    log.exception("a batch of %d jobs broke", len(batch.jobs), extra={"action": "backfill_broke"})
+    said, is_alone = redact(traceback.format_exc()), len(batch.jobs) == 1
+    return [broken(job, error=said, is_alone=is_alone, now=now()) for job in batch.jobs]
+
+
+def _settle(endings: Sequence[Ending]) -> int:
+    """Through a restart of the database, for as long as the jobs may be ours."""
+    until = time.monotonic() + lease_time().total_seconds()
+    while True:
+        try:
+            return settle(endings, now=now())
+        except (OperationalError, InterfaceError) as error:
+            if not wait_a_moment(error, until=until):
+                raise
 
 
 def _try(jobs: Sequence[Backfill], loop: EventLoopThread) -> list[Ending]:

@@ -1,0 +1,33 @@
+"""The database goes away under a batch and comes back: a restart, a failover. No job is to blame, and none pays for it."""
+
+import logging
+import time
+
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 0.5
+_CUT_OFF = frozenset({"57P01", "57P02", "57P03"})
+"""The server shuts down, crashed, or is not up yet. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Whether an error says that the database was lost, and nothing about what was asked of it."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)  # none: the connection broke before the server could say why
+    return state is None or state in _CUT_OFF or state.startswith("08")
+
+
+def wait_a_moment(error: BaseException, *, until: float) -> bool:
+    """After a failed write: whether to try again, on a new connection and after a pause. `until`: monotonic.
+
+    False when the error is no outage, or the time is over.
+    """
+    if not is_outage(error) or time.monotonic() > until:
+        return False
+    log.warning("the database is away, waiting for it: %s", error, extra={"action": "database_away"})
+    time.sleep(PAUSE_S)
+    close_old_connections()
+    return True
