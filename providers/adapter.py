@@ -120,6 +120,7 @@ class Terms:
     adjustments: frozenset[Adjustment] | None = None
     feed_scopes: frozenset[FeedScope] | None = None
     max_slots_per_call: int | None = None
+    rows_per_page: int | None = None
     span_per_call: timedelta | None = None
     month_zone: tzinfo | None = None
     history: timedelta | None = None
@@ -146,6 +147,8 @@ class Limits:
     max_symbols_per_call: int
     max_slots_per_call: int
     """Slots per symbol that one call (all its pages) may span."""
+    rows_per_page: int | None = None
+    """Rows of all its symbols together that one page of an answer holds at most, None where an answer is one page."""
     history: timedelta | None = None
     """How far back bars can be had, None for no limit that we know of."""
     has_volume: bool = True
@@ -248,6 +251,30 @@ def check_supported(adapter: Adapter, query: BarQuery, *, account: Account | Non
     _check_history(adapter, limits, query, now)
 
 
+def refusal_of(adapter: Adapter, query: BarQuery, *, account: Account, now: Micros) -> str | None:
+    """Why such bars can't be had of this account, whichever symbols they are of; None where they can."""
+    try:
+        check_supported(adapter, replace(query, symbols=("-",)), account=account, now=now)
+    except UnsupportedRequest as error:
+        return str(error)
+    return None
+
+
+def earliest(adapter: Adapter, query: BarQuery, *, now: Micros) -> Micros | None:
+    """The first instant of which such bars can be had at `now`, None where no bound is known. Raises: UnsupportedRequest."""
+    limits = adapter.limits.of(query)
+    bounds = [bound for bound in (_first_instant(limits), _kept_from(limits, now)) if bound is not None]
+    return max(bounds, default=None)
+
+
+def _first_instant(limits: Limits) -> Micros | None:
+    return None if limits.since is None else to_us(datetime.combine(limits.since, time.min, UTC))
+
+
+def _kept_from(limits: Limits, now: Micros) -> Micros | None:
+    return None if limits.history is None else now - limits.history // _MICROSECOND
+
+
 def _check_choice(adapter: Adapter, what: str, asked: str, offered: frozenset[Any]) -> None:
     if asked not in offered:
         raise UnsupportedRequest(f"{adapter.name} has no {asked} {what}, it offers {', '.join(sorted(offered))}")
@@ -255,9 +282,10 @@ def _check_choice(adapter: Adapter, what: str, asked: str, offered: frozenset[An
 
 def _check_history(adapter: Adapter, limits: Limits, query: BarQuery, now: Micros | None) -> None:
     asked = f"{query.interval} bars of {query.asset_class}"
-    if limits.since is not None and query.start < to_us(datetime.combine(limits.since, time.min, UTC)):
+    if (first := _first_instant(limits)) is not None and query.start < first:
         raise UnsupportedRequest(f"{adapter.name} has {asked} since {limits.since}, asked for older ones")
-    if limits.history is not None and now is not None and query.start < now - limits.history // _MICROSECOND:
+    kept_from = None if now is None else _kept_from(limits, now)
+    if limits.history is not None and kept_from is not None and query.start < kept_from:
         raise UnsupportedRequest(f"{adapter.name} keeps {asked} for {_span_text(limits.history)}, asked for older ones")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from providers.accounts import symbols_per_call
 from providers.asking import BarAnswer, QuoteAnswer, fetch_bars, fetch_quotes
 from providers.breaker import Breaker
+from providers.calls import symbols_a_call
 from providers.chunks import ChunkAsker
 from providers.errors import ProviderError, UnsupportedRequest
 from providers.health import Tally
@@ -90,7 +91,7 @@ async def ask_provider(
 
     watch = watch or plain_watch(candidate)
     asker = ChunkAsker(candidate, fetch=fetch, news=news, watch=watch, deadline_s=deadline_s)
-    size = affordable(symbols_per_call(adapter, account), price=adapter.limits, toll=toll)
+    size = symbols_a_call(candidate, tokens=None if toll is None else toll.most_at_once)
     await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(size))
     return _result(asker, vendor_symbols, BarBatch.empty(), asked_at=asked_at)
 
@@ -121,7 +122,8 @@ async def ask_provider_for_quotes(
 
     watch = watch or plain_watch(candidate)
     asker = ChunkAsker(candidate, fetch=fetch, news=_no_news, watch=watch, deadline_s=deadline_s)
-    size = affordable(symbols_per_call(candidate.adapter, account, most=most), price=price, toll=toll)
+    tokens = None if toll is None else toll.most_at_once
+    size = affordable(symbols_per_call(candidate.adapter, account, most=most), price=price, tokens=tokens)
     await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(size))
     return _result(asker, vendor_symbols, QuoteBatch.empty(), asked_at=asked_at)
 

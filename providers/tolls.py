@@ -36,7 +36,10 @@ def rate_news(adapter: object, response: HttpResponse) -> RateNews | None:
     return news
 
 
-def affordable(size: int, *, price: Priced, toll: Toll | None) -> int:
-    """Of `size` symbols a call, as many as one request can ever pay for; at least one, which then says what is wrong."""
-    most = None if toll is None else symbols_for(price, tokens=toll.most_at_once)
+def affordable(size: int, *, price: Priced, tokens: int | None) -> int:
+    """Of `size` symbols a call, as many as one request can ever pay for; at least one, which then says what is wrong.
+
+    `tokens`: the most that one request can get, None where nobody counts.
+    """
+    most = None if tokens is None else symbols_for(price, tokens=tokens)
     return size if most is None else max(1, min(size, most))

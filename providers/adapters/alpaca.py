@@ -62,6 +62,7 @@ _TIMEFRAMES = {
 }
 _FEEDS = {FeedScope.CONSOLIDATED: "sip", FeedScope.IEX: "iex"}
 _QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "EUR", "BTC", "ETH")
+_ROWS_A_PAGE = 10_000
 _NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -98,6 +99,7 @@ class Alpaca:
         max_symbols_per_call=200,
         can_say_null_volume=False,
         max_slots_per_call=5_000,  # of 200 busy symbols: a million rows, a hundred pages
+        rows_per_page=_ROWS_A_PAGE,
     )
 
     quote_limits: ClassVar[QuoteLimits] = alpaca_quotes.LIMITS
@@ -119,7 +121,7 @@ class Alpaca:
             "timeframe": _TIMEFRAMES[query.interval],
             "start": start,
             "end": end,
-            "limit": "10000",
+            "limit": str(_ROWS_A_PAGE),
             "sort": "asc",
         }
         path = "/v1beta3/crypto/us/bars"

@@ -49,6 +49,7 @@ class Coinbase:
         adjustments=frozenset({Adjustment.RAW}),
         max_symbols_per_call=1,
         max_slots_per_call=10 * _MOST_ROWS,
+        rows_per_page=_MOST_ROWS,
         feed_scopes=_VENUE,
     )
     quote_limits: ClassVar[QuoteLimits] = QuoteLimits(

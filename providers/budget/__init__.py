@@ -8,6 +8,7 @@ machines whose clocks differ. So a token counts until no request of its block ca
 
 from providers.budget.ageing import settled
 from providers.budget.changes import give_back, succeeded, take, throttled, told, unanswered
+from providers.budget.forecast import time_for
 from providers.budget.memory import from_json, to_json
 from providers.budget.room import block_of, most_at_once, quota_share, room
 from providers.budget.terms import BLOCK_LIFE, Allowance, Budget, Grant, Room, Spent
@@ -29,6 +30,7 @@ __all__ = [
     "succeeded",
     "take",
     "throttled",
+    "time_for",
     "to_json",
     "told",
     "unanswered",

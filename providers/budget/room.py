@@ -51,7 +51,7 @@ def block_of(budget: Budget, allowance: Allowance, *, lane: Lane, now: Micros) -
 def most_at_once(allowance: Allowance, *, lane: Lane) -> int:
     """The most tokens that one call of a lane can ever get."""
     limits = [allowance.per_minute, *([allowance.per_day] if allowance.per_day is not None else [])]
-    return min(limit - (_reserve(allowance, limit) if lane is Lane.HISTORY else 0) for limit in limits)
+    return min(limit - (reserve(allowance, limit) if lane is Lane.HISTORY else 0) for limit in limits)
 
 
 def tightest(budget: Budget, allowance: Allowance, *, lane: Lane, least: int) -> Bound:
@@ -78,15 +78,15 @@ def _bounds(budget: Budget, allowance: Allowance, lane: Lane, least: int) -> Ite
 
 
 def _window(budget: Budget, allowance: Allowance, lane: Lane, least: int) -> Bound:
-    limit, reserve = allowance.per_minute, _reserve(allowance, allowance.per_minute)
+    limit, for_live = allowance.per_minute, reserve(allowance, allowance.per_minute)
     live, history = sum(s.live for s in budget.spent), sum(s.history for s in budget.spent)
-    count = limit - live - history - _kept(lane, reserve, live)
+    count = limit - live - history - kept_for_live(lane, for_live, live)
     used = f"{live + history} of {limit} a minute are used"
-    reason = used + _kept_text(lane, reserve)
+    reason = used + _kept_text(lane, for_live)
     retry_at, free = None, count
     for s in budget.spent:
         live, history = live - s.live, history - s.history
-        free = limit - live - history - _kept(lane, reserve, live)
+        free = limit - live - history - kept_for_live(lane, for_live, live)
         if free >= least:
             retry_at = free_again_at(s.second)
             break
@@ -101,29 +101,30 @@ def _probation(budget: Budget, least: int) -> Bound:
 
 
 def _day(budget: Budget, allowance: Allowance, per_day: int, lane: Lane) -> Bound:
-    used, reserve = budget.day_live + budget.day_history, _reserve(allowance, per_day)
-    kept = _kept(lane, reserve, budget.day_live)
-    reason = f"{used} of {per_day} a day are used" + _kept_text(lane, reserve)
+    used, for_live = budget.day_live + budget.day_history, reserve(allowance, per_day)
+    kept = kept_for_live(lane, for_live, budget.day_live)
+    reason = f"{used} of {per_day} a day are used" + _kept_text(lane, for_live)
     return Bound(per_day - used - kept, next_day_at(budget.day), reason, lasts=True)
 
 
 def _vendor(budget: Budget, allowance: Allowance, lane: Lane, left: int, reset_at: Micros) -> Bound:
-    live, reserve = sum(s.live for s in budget.spent), _reserve(allowance, allowance.per_minute)
+    live, kept = sum(s.live for s in budget.spent), reserve(allowance, allowance.per_minute)
     reason = f"the vendor says that {max(0, left)} are left until {clock_text(reset_at)}"
-    return Bound(left - _kept(lane, reserve, live), reset_at, reason, lasts=True)
+    return Bound(left - kept_for_live(lane, kept, live), reset_at, reason, lasts=True)
 
 
-def _reserve(allowance: Allowance, limit: int) -> int:
+def reserve(allowance: Allowance, limit: int) -> int:
+    """What of a limit is kept for live work."""
     return limit * allowance.live_reserve_percent // 100
 
 
-def _kept(lane: Lane, reserve: int, live: int) -> int:
+def kept_for_live(lane: Lane, reserved: int, live: int) -> int:
     """What of the reserve is still to be kept: live work uses its reserve up before anything else."""
-    return max(0, reserve - live) if lane is Lane.HISTORY else 0
+    return max(0, reserved - live) if lane is Lane.HISTORY else 0
 
 
-def _kept_text(lane: Lane, reserve: int) -> str:
-    return f", {reserve} are kept for live work" if lane is Lane.HISTORY and reserve else ""
+def _kept_text(lane: Lane, reserved: int) -> str:
+    return f", {reserved} are kept for live work" if lane is Lane.HISTORY and reserved else ""
 
 
 def clock_text(moment: Micros) -> str:

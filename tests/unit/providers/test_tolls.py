@@ -66,18 +66,10 @@ def test_credits_of_twelve_data_that_leave_something_open_say_nothing(headers: d
 
 @pytest.mark.parametrize(("tokens", "size"), [(100, 8), (8, 8), (4, 4), (0, 1)])
 def test_call_names_no_more_symbols_than_one_request_can_ever_pay_for(tokens: int, size: int) -> None:
-    class Purse:
-        most_at_once = tokens
-
-        async def admit(self, cost: int) -> None: ...
-
-        async def settle(self, **_: object) -> None: ...
-
     price = get_adapter("twelve_data").limits
-
-    assert affordable(8, price=price, toll=Purse()) == size
-    assert affordable(8, price=price, toll=None) == 8
-    assert affordable(8, price=get_adapter("polygon").limits, toll=Purse()) == (8 if tokens else 1)
+    assert affordable(8, price=price, tokens=tokens) == size
+    assert affordable(8, price=price, tokens=None) == 8
+    assert affordable(8, price=get_adapter("polygon").limits, tokens=tokens) == (8 if tokens else 1)
 
 
 @pytest.mark.parametrize("adapter", ["polygon", "twelve_data", "binance"])
