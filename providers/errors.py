@@ -5,6 +5,7 @@
     │   ├── Throttled             429 or a quota: `retry_after` seconds if the vendor said so; quota, not illness
     │   │   └── OverBudget        our own refusal: no token in time, so no request was sent
     │   ├── CircuitOpen           our own refusal: the provider failed too often, so the rest is not sent
+    │   ├── OutOfTime             our own refusal: the job's time was up before the request was sent
     │   ├── VendorFault           5xx, a connection that broke off, a body that broke off
     │   ├── VendorTimeout         no complete answer before the deadline
     │   └── LocalFault            DNS, refused connection, TLS: our side of the wire
@@ -60,6 +61,10 @@ class OverBudget(Throttled):
 
 class CircuitOpen(RetryableError):
     """Our own refusal: the provider failed too often, so the rest is not sent."""
+
+
+class OutOfTime(RetryableError):
+    """Our own refusal: the job's time was up, so the rest is not sent."""
 
 
 class VendorFault(RetryableError):

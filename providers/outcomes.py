@@ -18,6 +18,7 @@ from providers.errors import (
     CircuitOpen,
     LocalFault,
     NotEntitled,
+    OutOfTime,
     OverBudget,
     ProviderError,
     Throttled,
@@ -55,7 +56,7 @@ class Seen:
 
 _CLASSES: tuple[tuple[tuple[type[ProviderError], ...], Outcome], ...] = (
     (
-        (OverBudget, CircuitOpen, UnknownSymbol, UnsupportedRequest, BadRequest),
+        (OverBudget, CircuitOpen, OutOfTime, UnknownSymbol, UnsupportedRequest, BadRequest),
         Outcome.IGNORED,
     ),  # first: OverBudget is a Throttled
     ((Throttled,), Outcome.THROTTLED),

@@ -14,9 +14,9 @@ from providers.errors import (
     CircuitOpen,
     LocalFault,
     NotEntitled,
+    OutOfTime,
     ProviderError,
     Throttled,
-    VendorTimeout,
 )
 from providers.health import Tally
 from providers.lanes import Lane
@@ -112,7 +112,7 @@ class Watch:
 
     def out_of_time(self) -> None:
         """The job's time is up."""
-        self.stop(VendorTimeout(f"{self.provider}: the job's time was up before these symbols were asked for"))
+        self.stop(OutOfTime(f"{self.provider}: the job's time was up before these symbols were asked for"))
 
     def tally(self) -> Tally:
         """All of it, for the row."""

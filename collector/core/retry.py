@@ -20,7 +20,7 @@ MOST_PARKED_S = 900
 
 HOPELESS = frozenset({"unknown_symbol", "not_entitled", "malformed_answer", "unsupported_request"})
 """The same question gets the same answer."""
-BUSY = frozenset({"over_budget", "throttled", "circuit_open"})
+BUSY = frozenset({"over_budget", "throttled", "circuit_open", "out_of_time"})
 """Nothing is wrong with the question: it is put when there is somebody to ask."""
 OUT_OF_PLAY = frozenset({"switched_off", "isolated", "other_feed", "no_provider"})
 """Providers that wait for an operator, or that a series is not made of: what the others say counts."""

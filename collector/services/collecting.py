@@ -4,6 +4,7 @@ Nothing here decides what is true: that is `collector.core`. Nothing here opens 
 """
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,8 +16,7 @@ from collector.services.bar_group import BarGroup, groups_of
 from collector.services.bar_judging import take_in
 from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
 from collector.store import WriteResult
-from providers.adapter import check_supported
-from providers.errors import UnsupportedRequest
+from providers.adapter import refusal_of
 from providers.fetching import ProviderAnswer, ask_provider
 from providers.loop import EventLoopThread
 from providers.market.types import Adjustment, BarQuery, Micros
@@ -27,9 +27,9 @@ from providers.services.choosing import choose
 
 log = logging.getLogger(__name__)
 
-DEADLINE_SECONDS = {Priority.LIVE: 40.0, Priority.RECENT: 300.0, Priority.HISTORY: 300.0, Priority.VERIFY: 60.0}
-"""How long one job may ask one provider: a live job must leave the next provider time before the next plan, and behind one that reads
-again what is there, gaps may be waiting."""
+DEADLINE_SECONDS = {Priority.LIVE: 40.0, Priority.RECENT: 300.0, Priority.HISTORY: 60.0, Priority.VERIFY: 60.0}
+"""How long one job may ask one provider: a live job must leave the next provider time before the next plan, history and
+what is read again recent gaps a worker."""
 
 
 @dataclass(slots=True)
@@ -41,15 +41,17 @@ class Collected:
     unanswered: dict[str, Unanswered] = field(default_factory=dict)
 
 
-def collect_bars(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread, kind: str = "bars") -> Collected:
+def collect_bars(
+    job: BarsFetchJob, *, now: Micros, loop: EventLoopThread, kind: str = "bars", until: float | None = None
+) -> Collected:
     """Run a job to its end; every provider's answer is written before the next one is asked, so a killed worker loses one answer at most.
 
-    `kind`: what it is counted as.
+    `kind`: what it is counted as. `until`: on the monotonic clock, when nobody is to be asked for anything more.
     """
     outcome, settled = Collected(), Counter[str]()
     snapshot = policies.current()
     for group in groups_of(job, series_of(job), now=now):
-        settled += _Collection(group, snapshot=snapshot, loop=loop, outcome=outcome).run()
+        settled += _Collection(group, snapshot=snapshot, loop=loop, outcome=outcome, until=until).run()
     metrics.job_done(kind=kind, settled=settled)
     _tell(job, outcome)
     return outcome
@@ -77,6 +79,7 @@ class _Collection:
     snapshot: Snapshot
     loop: EventLoopThread
     outcome: Collected
+    until: float | None
 
     def run(self) -> Counter[str]:
         """Ask until nothing is wanted any more; returns how many symbols each provider settled."""
@@ -97,25 +100,22 @@ class _Collection:
             ask=self._ask,
             take_in=self._take_in,
             telling=lambda: group.newest(group.series),
+            until=self.until,
         )
         settled = travel(choice, journey, wanted)
         self.outcome.unanswered.update(wanted)
         return settled
 
-    def _query(self, adjustment: Adjustment, *symbols: str) -> BarQuery:
+    def _query(self, adjustment: Adjustment) -> BarQuery:
         group = self.group
-        return BarQuery(symbols, group.interval, group.start, group.end, group.asset_class, adjustment)
+        return BarQuery((), group.interval, group.start, group.end, group.asset_class, adjustment)
 
     def _refusal(self, candidate: Candidate) -> str | None:
         """Why this job is outside what a provider offers; which symbols makes no difference to that."""
         if candidate.name in self.group.job.exclude:
             return "the job says not to ask it"
-        query = self._query(candidate.account.adjustment, "-")
-        try:
-            check_supported(candidate.adapter, query, account=candidate.account, now=self.group.now)
-        except UnsupportedRequest as error:
-            return str(error)
-        return None
+        query = self._query(candidate.account.adjustment)
+        return refusal_of(candidate.adapter, query, account=candidate.account, now=self.group.now)
 
     def _ask(self, turn: Turn) -> ProviderAnswer:
         self.group.look()
@@ -129,11 +129,15 @@ class _Collection:
             watch=turn.watch,
             toll=turn.toll,
             asked_at=self.group.now,
-            deadline_s=DEADLINE_SECONDS[self.group.job.priority],
+            deadline_s=self._deadline_s(),
         )
         answer = self.loop.run(turn.paid(question))
         self.outcome.calls[candidate.name] = self.outcome.calls.get(candidate.name, 0) + answer.calls
         return answer
+
+    def _deadline_s(self) -> float:
+        most = DEADLINE_SECONDS[self.group.job.priority]
+        return most if self.until is None else min(most, max(0.0, self.until - time.monotonic()))
 
     def _take_in(self, answer: ProviderAnswer) -> frozenset[str]:
         if not answer.answered:

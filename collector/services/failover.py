@@ -5,6 +5,7 @@ What is asked and what an answer is worth are the caller's: bars and quotes shar
 
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from marketdata_site.observability.clock import now_us
 from providers import metrics as provider_metrics
 from providers.breaker import Phase
-from providers.errors import ProviderError, Throttled
+from providers.errors import OutOfTime, ProviderError, Throttled
 from providers.fetching import ProviderResult
 from providers.lanes import Lane
 from providers.loop import EventLoopThread
@@ -85,7 +86,8 @@ class Journey:
     """How a job asks. `promote`: the threshold of the version that it runs by.
 
     `takes`: whether a provider can be asked for a symbol at all. `ask` sends; `take_in` writes what came and returns the symbols
-    that need nobody else. `telling`: symbols whose answer tells most about a provider's health.
+    that need nobody else. `telling`: symbols whose answer tells most about a provider's health. `until`: on the monotonic clock,
+    when no request waits for a token any longer.
     """
 
     promote: float
@@ -94,6 +96,7 @@ class Journey:
     ask: Callable[[Turn], ProviderResult[Any]]
     take_in: Callable[[ProviderResult[Any]], Collection[str]]
     telling: Callable[[], Collection[str]] = tuple
+    until: float | None = None
 
 
 def travel(choice: Choice, journey: Journey, wanted: dict[str, Unanswered]) -> Counter[str]:
@@ -169,7 +172,7 @@ def _obstacle(standing: Standing) -> str:
 
 def _refused(error: ProviderError, provider: str, *, is_probe: bool = False) -> Unanswered:
     """A failed probe says no more than that the breaker stays open."""
-    after = error.retry_after if isinstance(error, Throttled) else None
+    after = error.retry_after if isinstance(error, Throttled) else 0.0 if isinstance(error, OutOfTime) else None
     return Unanswered(
         message=str(error),
         code="circuit_open" if is_probe and error.retryable else error.code,
@@ -208,6 +211,8 @@ def _turn(choice: Choice, step: Step, journey: Journey, names: list[str]) -> Tur
     candidate = choice.candidates[step.provider]
     # A probe holds the fleet's one lease, and live work waits behind a sample: neither may wait for tokens for long.
     patience = PATIENCE_S[Lane.LIVE if step.use in _SAMPLES else choice.lane]
+    if journey.until is not None:
+        patience = min(patience, max(0.0, journey.until - time.monotonic()))
     toll = Purse(
         provider_id=candidate.provider_id,
         provider=candidate.name,

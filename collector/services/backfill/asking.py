@@ -1,5 +1,6 @@
 """What a batch asks the providers for: its span, and where silence alone proves nothing, a span with the bars held on either side."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -24,8 +25,11 @@ _PRIORITIES = {Lane.RECENT: Priority.RECENT, Lane.HISTORY: Priority.HISTORY}
 Whys = dict[int, tuple[Unanswered, ...]]
 
 
-def ask(jobs: Sequence[Backfill], *, span: Span, loop: EventLoopThread) -> Whys:
-    """Ask for that span of the jobs' series, which have all else in common; why some are unanswered, by job."""
+def ask(jobs: Sequence[Backfill], *, span: Span, loop: EventLoopThread, until: float) -> Whys:
+    """Ask for that span of the jobs' series, which have all else in common; why some are unanswered, by job.
+
+    `until`: on the monotonic clock, when nobody is to be asked for anything more.
+    """
     first = jobs[0]
     by_symbol = {job.series.instrument.symbol: job.pk for job in jobs}
     question = BarsFetchJob(
@@ -41,18 +45,20 @@ def ask(jobs: Sequence[Backfill], *, span: Span, loop: EventLoopThread) -> Whys:
         start=from_us(span[0]),
         end=from_us(span[1]),
     )
-    collected = collect_bars(question, now=now_us(), loop=loop, kind="backfill")
+    collected = collect_bars(question, now=now_us(), loop=loop, kind="backfill", until=until)
     return {by_symbol[name]: why.everyone for name, why in collected.unanswered.items() if name in by_symbol}
 
 
-def ask_with_brackets(jobs: Sequence[Backfill], *, loop: EventLoopThread) -> Whys:
+def ask_with_brackets(jobs: Sequence[Backfill], *, loop: EventLoopThread, until: float) -> Whys:
     """Ask again from the bar held before the span to the bar held behind it, one question for all jobs with the same two.
 
     A vendor that sends those two and nothing between them is not mute.
     """
     whys: Whys = {}
     for span, members in list(_by_bracket(jobs).items())[:MOST_BRACKETS]:
-        whys |= ask(members, span=span, loop=loop)
+        if time.monotonic() >= until:
+            break
+        whys |= ask(members, span=span, loop=loop, until=until)
     return whys
 
 

@@ -1,7 +1,7 @@
 """Which jobs are next: one batch at a time, claimed under a lease, so that no other worker runs it meanwhile."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,8 +44,15 @@ def lease_time() -> timedelta:
     return timedelta(seconds=settings.BACKFILL_LEASE_SECONDS)
 
 
-def claim(*, lane: Lane, tiers: Sequence[str], now: datetime, worker: str, limit: int = MAX_SYMBOLS) -> Batch | None:
-    """The job that is due longest of the first of `tiers` that has one, and up to `limit` jobs in all that go with it.
+def everybody(_: Backfill) -> int:
+    """As many as one question can name."""
+    return MAX_SYMBOLS
+
+
+def claim(
+    *, lane: Lane, tiers: Sequence[str], now: datetime, worker: str, limit: Callable[[Backfill], int] = everybody
+) -> Batch | None:
+    """The job that is due longest of the first of `tiers` that has one, and up to `limit` of it in all that go with it.
 
     A job whose worker was lost goes alone. None: nothing is due.
     """
@@ -53,7 +60,7 @@ def claim(*, lane: Lane, tiers: Sequence[str], now: datetime, worker: str, limit
         head = next((job for tier in tiers if (job := _head(lane, tier, now)) is not None), None)
         if head is None:
             return None
-        jobs = [head] if head.is_solo else [head, *_mates(head, now, limit - 1)]
+        jobs = [head] if head.is_solo else [head, *_mates(head, now, limit(head) - 1)]
         for job in jobs:
             job.lease += 1  # as the row's: it is locked
         Backfill.objects.filter(pk__in=[job.pk for job in jobs]).update(

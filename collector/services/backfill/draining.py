@@ -5,11 +5,21 @@ import time
 
 from collector.core.retry import turns
 from collector.models import Tier
-from collector.models.backfills import Lane
-from collector.services.backfill.claiming import Batch, claim
+from collector.models.backfills import Backfill, Lane
+from collector.schemas import MAX_SYMBOLS
+from collector.services.backfill.asking import span_of
+from collector.services.backfill.claiming import Batch, claim, everybody
 from collector.services.backfill.running import run
-from marketdata_site.observability.clock import now
+from marketdata_site.observability.clock import now, now_us
+from providers.adapter import refusal_of
+from providers.budget import most_at_once
+from providers.calls import symbols_a_call
+from providers.lanes import Lane as ProviderLane
 from providers.loop import EventLoopThread
+from providers.market.types import AssetClass, BarQuery, Capability, Interval
+from providers.selectors import route
+from providers.services import policies
+from providers.watch import MAX_CONCURRENT_CALLS
 
 DRAIN_S = 50.0
 """No new batch after so long: a worker that is to stop or to be recycled is never held for longer than a batch."""
@@ -27,6 +37,24 @@ def _next(worker: str) -> Batch | None:
     tiers = list(Tier.objects.order_by("code").values_list("code", flat=True))
     for lane in (Lane.RECENT, Lane.HISTORY):
         order = turns(tiers, draw=random.random())  # noqa: S311  no secret
-        if (batch := claim(lane=lane, tiers=order, now=now(), worker=worker)) is not None:
+        if (batch := claim(lane=lane, tiers=order, now=now(), worker=worker, limit=_LIMITS[lane])) is not None:
             return batch
     return None
+
+
+def at_once(head: Backfill) -> int:
+    """How many symbols the first provider that has such bars delivers by one round of calls: history that takes longer holds a worker."""
+    interval, (start, end) = Interval(head.series.interval), span_of(head)
+    asset_class, moment = AssetClass(head.series.instrument.asset_class), now_us()
+    route_of = route(
+        policies.current(), capability=Capability.of_bars(interval), tier=head.tier, only=head.pinned_provider or None
+    )
+    for one in route_of:
+        query = BarQuery((), interval, start, end, asset_class, one.account.adjustment)
+        if refusal_of(one.adapter, query, account=one.account, now=moment) is None:
+            size = symbols_a_call(one, tokens=most_at_once(one.allowance, lane=ProviderLane.HISTORY))
+            return min(MAX_SYMBOLS, MAX_CONCURRENT_CALLS * size)
+    return MAX_CONCURRENT_CALLS
+
+
+_LIMITS = {Lane.RECENT: everybody, Lane.HISTORY: at_once}

@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 
 from collector.core.expected import slots_within
 from collector.core.spans import inside
-from collector.models.backfills import Backfill
+from collector.models.backfills import Backfill, Lane
 from collector.selectors.evidence import covered
 from collector.selectors.expected import life
 from collector.services.backfill.asking import Whys, ask, ask_with_brackets, span_of
@@ -25,12 +25,15 @@ from providers.market.types import Hours, Interval, MicrosArray
 
 log = logging.getLogger(__name__)
 
+MOST_SECONDS = {Lane.RECENT: 600.0, Lane.HISTORY: 60.0}
+"""How long a batch may ask. A worker that is at history can't see to a gap of today."""
+
 
 def run(batch: Batch, *, loop: EventLoopThread) -> int:
     """Run a claimed batch to its end; returns how many of its jobs were still ours to settle."""
     with heartbeat(batch):
         try:
-            endings = _try(batch.jobs, loop)
+            endings = _try(batch.jobs, loop, until=time.monotonic() + MOST_SECONDS[batch.lane])
         except Exception as error:  # the outermost frame of jobs: whatever it is ends in their rows, where operators see it
             endings = _after(error, batch)
         ours = _settle(endings)
@@ -59,14 +62,14 @@ def _settle(endings: Sequence[Ending]) -> int:
                 raise
 
 
-def _try(jobs: Sequence[Backfill], loop: EventLoopThread) -> list[Ending]:
+def _try(jobs: Sequence[Backfill], loop: EventLoopThread, *, until: float) -> list[Ending]:
     missing = missing_of(jobs)
     whys: Whys = {}
     if wanted := [job for job in jobs if len(missing[job.pk])]:
-        whys = ask(wanted, span=span_of(jobs[0]), loop=loop)
+        whys = ask(wanted, span=span_of(jobs[0]), loop=loop, until=until)
         missing |= missing_of(wanted)
     if silent := [job for job in wanted if len(missing[job.pk]) and _is_unproven(job, whys)]:
-        more = ask_with_brackets(silent, loop=loop)
+        more = ask_with_brackets(silent, loop=loop, until=until)
         whys |= {job: (*whys.get(job, ()), *said) for job, said in more.items()}
         missing |= missing_of(silent)
     return endings_of(jobs, missing=missing, whys=whys, now=now())
