@@ -19,6 +19,7 @@ from collector.services.backfill.reaping import reap
 from collector.services.calendars import tell_calendar_faults
 from collector.services.collecting import collect_bars
 from collector.services.gap_scan import Scanned
+from collector.services.gap_scan import refill_history as refill_waiting_history
 from collector.services.gap_scan import scan_older as scan_older_gaps
 from collector.services.gap_scan import scan_recent as scan_recent_gaps
 from collector.services.live import plan
@@ -159,6 +160,12 @@ def scan_all() -> None:
     snapshot = policies.current()
     _tell_scan(scan_recent_gaps(now=now_us(), snapshot=snapshot))
     _tell_scan(scan_older_gaps(now=now_us(), snapshot=snapshot))
+
+
+@shared_task(name="collector.tasks.refill_history")
+def refill_history() -> None:
+    """Make jobs of history that had to wait for room in its lane."""
+    _tell_scan(refill_waiting_history(now=now_us(), snapshot=policies.current()))
 
 
 def _tell_scan(scanned: Scanned | None) -> None:

@@ -74,6 +74,11 @@ app.conf.update(
             "schedule": EverySecond(300),
             "options": {"queue": "maintenance", "expires": 300},
         },
+        "refill-history": {
+            "task": "collector.tasks.refill_history",
+            "schedule": EverySecond(60),
+            "options": {"queue": "maintenance", "expires": 60},
+        },
         "look-after-tables": {
             "task": "collector.tasks.look_after_tables",
             "schedule": EverySecond(600),

@@ -17,16 +17,17 @@ class Oldest(Generic[T]):
         self.fallen = 0
         self.some_fallen: list[T] = []
 
-    def add(self, thing: T, *, at: int) -> None:
-        """Take in one thing of that age; the newest of one too many falls out."""
+    def add(self, thing: T, *, at: int) -> T | None:
+        """Take in one thing of that age; the newest of one too many falls out and is returned."""
         entry = (-at, next(self._ticket), thing)
         if len(self._heap) < self._most:
             heapq.heappush(self._heap, entry)
-            return
+            return None
         self.fallen += 1
         newest = heapq.heappushpop(self._heap, entry)[2]
         if len(self.some_fallen) < self._samples:
             self.some_fallen.append(newest)
+        return newest
 
     def kept(self) -> list[T]:
         """What stayed, oldest first."""

@@ -1,6 +1,6 @@
 """Rows of what we collect and hold; one file a noun."""
 
-from collector.models.backfills import Abandonment, Backfill, BackfillState, DeadLetter, RangeInvalidation
+from collector.models.backfills import Abandonment, Backfill, BackfillState, DeadLetter, HistoryWait, RangeInvalidation
 from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, RejectedBar, Withdrawal
 from collector.models.coverage import Absence, Coverage
 from collector.models.feed import FeedBatch
@@ -19,6 +19,7 @@ __all__ = [
     "DailyBar",
     "DeadLetter",
     "FeedBatch",
+    "HistoryWait",
     "Instrument",
     "LatestQuote",
     "Quote",

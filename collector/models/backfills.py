@@ -93,9 +93,24 @@ class Backfill(models.Model):
                 fields=["-finished_at", "-id"], condition=Q(state__in=["done", "dead", "discarded"]), name="backfill_ended"
             ),
         )
+        permissions = (("request_backfill", "Can ask for a range to be filled"),)
 
     def __str__(self) -> str:
         return f"{self.series_id} [{self.start}, {self.end}) {self.state}"
+
+
+class HistoryWait(models.Model):
+    """A series of which a gap found no room in the history lane: it is looked at again when there is some.
+
+    By each scan that leaves something out; gone when a scan of all of its history leaves out nothing. Losing a row costs a day at
+    most: the nightly scan finds the same.
+    """
+
+    series = models.OneToOneField(Series, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.series_id} since {self.since}"
 
 
 class DeadLetter(models.Model):

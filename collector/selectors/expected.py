@@ -48,7 +48,7 @@ EXPECTED = f"""
 CROSS JOIN LATERAL (
   SELECT %(slots)s::tstzmultirange
          * (tstzmultirange(tstzrange({up("s.collect_from")}, {up("s.collect_until")}))
-            + CASE WHEN isempty(s.history) THEN '{{}}' ELSE
+            + CASE WHEN %(as_if_asked)s THEN '{{(,)}}'::tstzmultirange WHEN isempty(s.history) THEN '{{}}' ELSE
                 (SELECT range_agg(tstzrange({up("lower(h)")}, {up("upper(h)")})) FROM unnest(s.history) AS h) END)
          * tstzmultirange(tstzrange({up("i.listed_at")}, {up("i.delisted_at")}))
          * tstzmultirange(tstzrange(%(horizon)s::timestamptz, NULL)) AS spans
@@ -56,11 +56,12 @@ CROSS JOIN LATERAL (
 """  # noqa: S608 - made of constants; values are bound
 
 
-def parameters(*, slots: Spans, interval: Interval, now: Micros) -> dict[str, Any]:
-    """What `EXPECTED` is bound to. `slots`: the calendar's, whole ones of that interval."""
+def parameters(*, slots: Spans, interval: Interval, now: Micros, as_if_asked: bool = False) -> dict[str, Any]:
+    """What `EXPECTED` is bound to. `slots`: the calendar's, whole ones of that interval. `as_if_asked`: as if all had been asked for."""
     oldest = horizon(now)
     return {
         "slots": to_literal(slots),
+        "as_if_asked": as_if_asked,
         "step": f"{interval.us} us",
         "rest": f"{interval.us - 1} us",
         "horizon": None if oldest is None else from_us(oldest),

@@ -15,7 +15,7 @@ from collector.core.gaps import Grid, Run, grid_of
 from collector.core.spans import from_literal
 from collector.selectors.attended import ATTENDED, live_edges, oldest_start
 from collector.selectors.expected import EXPECTED, OLDEST, horizon, parameters
-from providers.market.calendar import get_calendar
+from providers.market.calendar import Calendar, get_calendar
 from providers.market.days import date_of
 from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
 from providers.policy import Snapshot
@@ -52,13 +52,17 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which series are scanned; None: all. Those that are not active never are."""
+    """Which series are scanned; None: all. Those that are not active never are.
+
+    `as_if_asked`: as if all of their history had been asked for; what a range would cost is known before it is.
+    """
 
     tiers: Sequence[str] | None = None
     symbols: Sequence[str] | None = None
     mic: str | None = None
     interval: Interval | None = None
     series_ids: Sequence[int] | None = None
+    as_if_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def find_gaps(
     for kind in _kinds(scope):
         settle = {tier: _settle_after(snapshot, kind.interval, tier) for tier in kind.tiers}
         try:
-            pieces = _expected(kind, start=_instant(start), end=_instant(end), now=now)
+            pieces = _expected(kind, start=start, end=end, now=now)
         except ValueError as error:
             log.error("no gaps of series on %s: %s", kind.calendar, error, extra={"action": "calendar_unusable"})
             continue
@@ -153,11 +157,18 @@ def _settle_after(snapshot: Snapshot, interval: Interval, tier: str) -> Micros:
 def _expected(kind: _Kind, *, start: Bound | None, end: Bound | None, now: Micros) -> list[Grid]:
     """All slots that any of the series may be missing. Raises: ValueError where there is no such calendar."""
     calendar = get_calendar(kind.calendar, kind.hours)
-    low, first = _lower(start, floor=max(kind.low, horizon(now) or kind.low))
-    high, last = _upper(end, ceiling=now)
-    if first > last:
-        return []
-    return list(grid_of(calendar, kind.interval, first, last).within(low, high).pieces())
+    floor = max(kind.low, horizon(now) or kind.low)
+    grid = grid_between(calendar, kind.interval, start=start, end=end, floor=floor, now=now)
+    return [] if grid is None else list(grid.pieces())
+
+
+def grid_between(
+    calendar: Calendar, interval: Interval, *, start: Bound | None, end: Bound | None, floor: Micros, now: Micros
+) -> Grid | None:
+    """The calendar's slots of a range, none that starts before `floor` or has not started by `now`; None where no day is left."""
+    low, first = _lower(_instant(start), floor=floor)
+    high, last = _upper(_instant(end), ceiling=now)
+    return None if first > last else grid_of(calendar, interval, first, last).within(low, high)
 
 
 def _instant(bound: Bound | None) -> Bound | None:
@@ -203,12 +214,14 @@ def _parameters(scope: Scope) -> dict[str, Any]:
         "mic": scope.mic,
         "only": scope.interval and scope.interval.value,
         "ids": None if scope.series_ids is None else list(scope.series_ids),
+        "as_if_asked": scope.as_if_asked,
     }
 
 
 _KINDS = f"""
 SELECT i.calendar, s.hours, s.interval, array_agg(DISTINCT s.tier_id),
-       (extract(epoch FROM min({OLDEST})) * 1000000)::bigint, count(*)
+       (extract(epoch FROM min(CASE WHEN %(as_if_asked)s THEN coalesce(i.listed_at, 'epoch') ELSE {OLDEST} END)) * 1000000)::bigint,
+       count(*)
 FROM collector_series s JOIN collector_instrument i ON i.id = s.instrument_id
 WHERE {_IN_SCOPE} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """  # noqa: S608 - made of constants; values are bound
@@ -253,7 +266,7 @@ def _gaps_of(
         cursor.execute(
             statement,
             _parameters(scope)
-            | parameters(slots=piece.spans, interval=kind.interval, now=now)
+            | parameters(slots=piece.spans, interval=kind.interval, now=now, as_if_asked=scope.as_if_asked)
             | {
                 "edge_tiers": list(edges),
                 "edges": [from_us(edge) for edge in edges.values()],

@@ -7,6 +7,7 @@ import numpy as np
 
 from collector.core.evidence import DENSE_SHARE
 from collector.core.expected import Life, slots_within
+from collector.core.fitting import is_made_of
 from collector.core.spans import Spans, inside
 from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
@@ -52,7 +53,7 @@ class BarGroup:
     def takes(self, name: str, candidate: Candidate) -> bool:
         """Whether a provider's bars are what the series is made of."""
         series = self.series[name]
-        return series.adjustment == candidate.account.adjustment and series.feed_scope in {"", candidate.account.feed_scope}
+        return is_made_of(candidate.account, adjustment=series.adjustment, feed_scope=series.feed_scope)
 
     def can_prove(self, candidate: Candidate) -> bool:
         """Whether a provider's silence can mean "no trade" for these series."""

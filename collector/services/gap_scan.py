@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -14,8 +14,8 @@ from collector.models import Tier
 from collector.models.backfills import Lane
 from collector.queues import ring_drain
 from collector.selectors.gaps import Bound, Gap, Scope, find_gaps
-from collector.services import gap_rows
-from collector.services.backfill_room import key_of, lock_rooms
+from collector.services import gap_rows, history_waits
+from collector.services.backfill_room import key_of, lock_rooms, room
 from collector.services.gap_resolving import resolve_covered
 from providers.market.types import SECOND_US, Micros, from_us
 from providers.policy import Snapshot
@@ -59,7 +59,20 @@ def scan_older(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
     with transaction.atomic():
         if not _is_ours(LOCK_OLDER):
             return None
-        return scan(scope=Scope(), now=now, snapshot=snapshot, lane=Lane.HISTORY, end=_recent_from(now))
+        return _scan_older(Scope(), now, snapshot)
+
+
+def refill_history(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
+    """`scan_older` of the series that wait for room, once half of the lane is free; None where nobody waits or there is no room yet."""
+    with transaction.atomic():
+        free = room(lane=Lane.HISTORY, tier="")
+        if 2 * free < settings.HISTORY_BACKFILL_CAP or not (waiting := history_waits.series_ids()) or not _is_ours(LOCK_OLDER):
+            return None
+        return _scan_older(Scope(series_ids=waiting), now, snapshot)
+
+
+def _scan_older(scope: Scope, now: Micros, snapshot: Snapshot) -> Scanned:
+    return scan(scope=scope, now=now, snapshot=snapshot, lane=Lane.HISTORY, end=_recent_from(now))
 
 
 def scan(
@@ -92,7 +105,12 @@ def scan(
             enqueued += len(fitting)
             dropped += len(over) + oldest.fallen
             metrics.backfills_enqueued(tier=tier, count=len(fitting))
+            if into is Lane.HISTORY:
+                found.left_out.update(gap.series_id for gap in over)
             _tell_dropped(tier, [*over, *oldest.some_fallen], count=len(over) + oldest.fallen, lane=into)
+        history_waits.remember(found.left_out, now=now)
+        if lane is Lane.HISTORY and start is None:  # nothing of theirs was passed over
+            history_waits.forget(scope.series_ids, but=found.left_out)
         if enqueued or merged:
             transaction.on_commit(ring_drain)
     return Scanned(found=found.count.total(), enqueued=enqueued, merged=merged, dropped=dropped, resolved=resolved)
@@ -100,8 +118,11 @@ def scan(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    kept: dict[tuple[Lane, str], Oldest[Gap]]
-    count: Counter[str]
+    """`left_out`: series of which a gap found no place in the history lane."""
+
+    kept: dict[tuple[Lane, str], Oldest[Gap]] = field(default_factory=dict)
+    count: Counter[str] = field(default_factory=Counter)
+    left_out: set[int] = field(default_factory=set)
 
 
 def _found(
@@ -109,14 +130,16 @@ def _found(
 ) -> _Found:
     """By lane and tier the oldest gaps that its cap could hold at all: a scan of years may find millions."""
     caps = dict(Tier.objects.values_list("code", "backfill_cap"))
-    found, edge = _Found(kept={}, count=Counter()), _recent_from(now)
+    found, edge = _Found(), _recent_from(now)
     for gap in find_gaps(scope=scope, snapshot=snapshot, now=now, start=start, end=end, unattended=True):
         found.count[gap.interval.value] += 1
         into = lane or (Lane.RECENT if gap.start >= edge else Lane.HISTORY)
         if (into, gap.tier) not in found.kept:
             most = settings.HISTORY_BACKFILL_CAP if into is Lane.HISTORY else caps.get(gap.tier, 0)
             found.kept[into, gap.tier] = Oldest(most=most, samples=LINES_OF_DROPPED)
-        found.kept[into, gap.tier].add(gap, at=gap.start)
+        fallen = found.kept[into, gap.tier].add(gap, at=gap.start)
+        if fallen is not None and into is Lane.HISTORY:
+            found.left_out.add(fallen.series_id)
     for interval, count in found.count.items():
         metrics.gaps_found(interval=interval, count=count)
     return found

@@ -33,9 +33,9 @@ from providers.dbthread import DatabaseThread
 from providers.errors import OverBudget, PermanentError, ProviderError, Throttled, UnsupportedRequest
 from providers.lanes import Lane
 from providers.market.types import SECOND_US, Micros
-from providers.services.budget_rows import RowIsHeld, change_budget, room_of
+from providers.services.budget_rows import RowIsHeld, change_budget, room_of, times_for
 
-__all__ = ["Purse", "room_of"]
+__all__ = ["Purse", "room_of", "times_for"]
 
 logger = logging.getLogger(__name__)
 _LIFE_S = BLOCK_LIFE / SECOND_US
