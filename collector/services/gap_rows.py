@@ -73,8 +73,8 @@ def widen(gaps: Sequence[Gap], *, lane: Lane, tier: str) -> list[Gap]:
     return [gap for index, gap in enumerate(gaps) if index not in jobs]
 
 
-def insert(gaps: Sequence[Gap], *, lane: Lane, now: Micros) -> None:
-    """One job a gap."""
+def insert(gaps: Sequence[Gap], *, lane: Lane, now: Micros, pin: str = "") -> None:
+    """One job a gap; with `pin` it asks that provider only."""
     at = from_us(now)
     rows = (
         Backfill(
@@ -84,6 +84,7 @@ def insert(gaps: Sequence[Gap], *, lane: Lane, now: Micros) -> None:
             slots=gap.slots,
             lane=lane,
             tier=gap.tier,
+            pinned_provider=pin,
             due_at=at,
             found_at=at,
         )

@@ -130,10 +130,10 @@ def _found(
 ) -> _Found:
     """By lane and tier the oldest gaps that its cap could hold at all: a scan of years may find millions."""
     caps = dict(Tier.objects.values_list("code", "backfill_cap"))
-    found, edge = _Found(), _recent_from(now)
+    found = _Found()
     for gap in find_gaps(scope=scope, snapshot=snapshot, now=now, start=start, end=end, unattended=True):
         found.count[gap.interval.value] += 1
-        into = lane or (Lane.RECENT if gap.start >= edge else Lane.HISTORY)
+        into = lane or lane_of(gap, now=now)
         if (into, gap.tier) not in found.kept:
             most = settings.HISTORY_BACKFILL_CAP if into is Lane.HISTORY else caps.get(gap.tier, 0)
             found.kept[into, gap.tier] = Oldest(most=most, samples=LINES_OF_DROPPED)
@@ -157,6 +157,11 @@ def _tell_dropped(tier: str, some: Sequence[Gap], *, count: int, lane: Lane) -> 
         )  # fmt: skip
     if (more := count - LINES_OF_DROPPED) > 0:
         log.warning("and for %d more gaps of %s", more, tier, extra={"action": "gaps_dropped"})
+
+
+def lane_of(gap: Gap, *, now: Micros) -> Lane:
+    """By its age."""
+    return Lane.RECENT if gap.start >= _recent_from(now) else Lane.HISTORY
 
 
 def _recent_from(now: Micros) -> Micros:

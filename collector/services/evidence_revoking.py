@@ -1,0 +1,126 @@
+"""Beliefs that slots had no trade, taken back: the slots are missing again, and whoever looks for gaps finds them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+SESSIONS_A_TRANSACTION = 500
+"""So that no writer waits for long."""
+SESSION_REACH = timedelta(days=2)
+"""A slot's session may be dated a day beside its UTC day, and another day where the instrument's calendar was changed."""
+
+Key = tuple[int, date]
+"""(series, session)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`[start, end)`, both aware."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What is believed no more: of which series, in how many sessions, how much time in minutes."""
+
+    series_ids: tuple[int, ...]
+    sessions: int
+    minutes: int
+
+
+def believed(*, span: Span, provider_id: int, series_ids: Sequence[int] | None) -> list[Key]:
+    """Sessions in which that provider's silence is believed within the span, ascending; `series_ids` None: of all series."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT DISTINCT series_id, session FROM collector_absence
+               WHERE is_believed AND provider_id = %s AND session BETWEEN %s AND %s AND spans && tstzrange(%s, %s)
+                 AND (%s::bigint[] IS NULL OR series_id = ANY(%s)) ORDER BY 1, 2""",
+            [provider_id, *_sessions(span), span.start, span.end, *[None if series_ids is None else list(series_ids)] * 2],
+        )
+        return list(cursor.fetchall())
+
+
+def revoke(keys: Sequence[Key], *, span: Span, provider_id: int) -> Revoked:
+    """Stop believing that provider within the span; what another provider's silence proves as well stays empty.
+
+    A few hundred sessions a transaction: what was revoked before an interruption stays so, and saying it again changes nothing more.
+    """
+    minutes: dict[int, int] = {}
+    sessions = 0
+    for at in range(0, len(keys), SESSIONS_A_TRANSACTION):
+        with transaction.atomic():
+            chunk = keys[at : at + SESSIONS_A_TRANSACTION]
+            _lock(chunk)
+            for series_id, gone in forget(chunk, span=span, provider_id=provider_id):
+                minutes[series_id] = minutes.get(series_id, 0) + gone
+                sessions += gone > 0
+    return Revoked(tuple(sorted(minutes)), sessions, sum(minutes.values()))
+
+
+def forget(keys: Sequence[Key], *, span: Span, provider_id: int | None) -> list[tuple[int, int]]:
+    """The same for sessions whose coverage the caller holds locked; `provider_id` None: nobody's silence counts any more.
+
+    Returns (series, minutes that are proven empty no more) of each session. A series that was answered through a slot of the span is
+    answered up to the span only.
+    """
+    named: dict[str, Any] = {
+        "ids": [series_id for series_id, _ in keys],
+        "days": [day for _, day in keys],
+        "start": span.start,
+        "end": span.end,
+        "provider": provider_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SHRINK_ABSENCES, named)
+        cursor.execute(_DROP_ABSENCES, named)
+        cursor.execute(_SHRINK_EMPTY, named)
+        found = list(cursor.fetchall())
+        cursor.execute(
+            """UPDATE collector_series SET answered_through = %(start)s
+               WHERE id = ANY(%(ids)s) AND answered_through > %(start)s AND answered_through <= %(end)s""",
+            named,
+        )
+    return found
+
+
+_KEYED = (
+    "unnest(%(ids)s::bigint[], %(days)s::date[]) k (series_id, session)",
+    "a.series_id = k.series_id AND a.session = k.session",
+)
+_SHRINK_ABSENCES = f"""
+UPDATE collector_absence a SET spans = a.spans - tstzmultirange(tstzrange(%(start)s, %(end)s)) FROM {_KEYED[0]}
+WHERE {_KEYED[1]} AND a.is_believed AND a.spans && tstzrange(%(start)s, %(end)s)
+  AND (%(provider)s::bigint IS NULL OR a.provider_id = %(provider)s)
+"""  # noqa: S608 - made of constants; values are bound
+_DROP_ABSENCES = f"DELETE FROM collector_absence a USING {_KEYED[0]} WHERE {_KEYED[1]} AND isempty(a.spans)"  # noqa: S608 - the same
+# What others' silence proves as well was not shrunk by the statement before.
+_SHRINK_EMPTY = """
+UPDATE collector_coverage c SET empty = (c.empty - o.range) + (c.empty * o.range * o.still)
+FROM (SELECT c.series_id, c.session, c.empty, tstzmultirange(tstzrange(%(start)s, %(end)s)) AS range,
+             coalesce((SELECT range_agg(a.spans) FROM collector_absence a
+                       WHERE a.series_id = c.series_id AND a.session = c.session AND a.is_believed), '{}') AS still
+      FROM collector_coverage c JOIN unnest(%(ids)s::bigint[], %(days)s::date[]) k (series_id, session)
+        ON c.series_id = k.series_id AND c.session = k.session) o
+WHERE c.series_id = o.series_id AND c.session = o.session
+RETURNING c.series_id,
+          coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) / 60 FROM unnest(o.empty - c.empty) r), 0)::bigint
+"""
+
+
+def _lock(keys: Sequence[Key]) -> None:
+    """In the order in which every writer locks them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT 1 FROM collector_coverage c JOIN unnest(%s::bigint[], %s::date[]) k (series_id, session)
+                 ON c.series_id = k.series_id AND c.session = k.session ORDER BY c.series_id, c.session FOR UPDATE OF c""",
+            [[series_id for series_id, _ in keys], [day for _, day in keys]],
+        )
+
+
+def _sessions(span: Span) -> tuple[date, date]:
+    return (span.start - SESSION_REACH).date(), (span.end + SESSION_REACH).date()

@@ -1,0 +1,212 @@
+"""`POST /ops/ranges/invalidate`, `manage.py invalidate_range` and `manage.py coverage revoke`: what an operator knows better."""
+
+from io import StringIO
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from collector.core.spans import spans_of
+from collector.models import Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation
+from collector.services.backfill.draining import drain
+from collector.store import AbsentSlots, write_bars
+from marketdata_site.observability.clock import now_us
+from ops.models import AuditEntry
+from providers.market.days import day_of
+from providers.market.types import MINUTE_US, to_us
+from tests.acceptance.collecting.conftest import world  # noqa: F401  # the same fixture
+from tests.builders import minutes, moment, row, us
+from tests.integration.collector.conftest import database  # noqa: F401  # the same fixture
+from tests.integration.collector.reading import closes, coverage, held, messages
+from tests.integration.collector.rows import make_provider, make_series, make_write
+
+SLOTS = minutes(us("2025-10-08 14:00"), 10)
+BAD = SLOTS[2:6]
+RANGE = {"start": "2025-10-08T14:02:00Z", "end": "2025-10-08T14:06:00Z"}
+SESSION = day_of(moment("2025-10-08 00:00").date())
+
+
+@pytest.fixture
+def series(world):  # noqa: F811
+    """Ten bars from polygon, in front of alpaca in the policy."""
+    world.policy("polygon", "alpaca")
+    made = make_series(collect_from=moment("2025-10-08 14:00"), collect_until=moment("2025-10-08 14:10"))
+    world.set_clock("2025-10-08 16:00:00")
+    world.collect("AAPL", start="2025-10-08 14:00", end="2025-10-08 14:10")
+    world.control.forget_calls()
+    return made
+
+
+def post(client, status=200, **parameters):
+    query = "&".join(
+        f"{name}={value}" for name, value in {"symbol": "AAPL", "reason": "bad+prints", **RANGE, **parameters}.items()
+    )
+    response = client.post(f"/ops/ranges/invalidate?{query}")
+    assert response.status_code == status, response.content
+    return response.json()
+
+
+def test_bad_range_is_taken_back_and_filled_anew_by_the_pinned_provider_for_good(world, client, series):  # noqa: F811
+    before = closes(series)
+    world.control.set_fault("late_correction", vendor="alpaca", price_delta=0.5)
+    assert post(client, provider="alpaca") == {"bars": 4, "slots": 4, "jobs": 1}
+    assert coverage(series)[0] == spans_of(np.array(SLOTS[:2] + SLOTS[6:]), MINUTE_US).tolist()
+    assert [bar.withdrawn_by for bar in held(series).values()] == [None] * 2 + ["operator"] * 4 + [None] * 4
+    assert [(m["rev"], m["withdrawn"]) for m in messages() if "withdrawn" in m] == [(2, True)] * 4
+    assert sorted(BarRevision.objects.values_list("close", flat=True)) == sorted(before[start] for start in BAD)
+
+    drain(worker="me", loop=world.loop)
+    assert world.asked() == ["alpaca"]
+    filled = held(series)
+    assert [filled[start].provider.name for start in SLOTS] == ["polygon"] * 2 + ["alpaca"] * 4 + ["polygon"] * 4
+    assert [filled[start].close for start in BAD] == [before[start] + 0.5 for start in BAD]
+    assert {filled[start].rev for start in BAD} == {3}
+    assert coverage(series)[0] == [[SLOTS[0], SLOTS[-1] + MINUTE_US]]
+
+    world.set_clock("2025-10-08 16:10:00")
+    world.collect("AAPL", start="2025-10-08 14:00", end="2025-10-08 14:10")  # the first of the policy says otherwise again
+    assert {held(series)[start].provider.name for start in BAD} == {"alpaca"}
+    assert {(old.provider.name, old.times_seen) for old in BarAlternate.objects.all()} == {("polygon", 1)}
+
+
+def test_only_the_pinned_provider_fills_the_range_and_its_silence_alone_proves_anything(world, client, series):  # noqa: F811
+    post(client, provider="alpaca")
+    Backfill.objects.all().delete()
+    polygon = make_provider("polygon")
+    absent = AbsentSlots(series.pk, SESSION, spans_of(np.array(BAD[:1]), MINUTE_US), True, "settled")
+    batch = make_write([series], [row(BAD[1], 77.0)], provider=polygon, asked_at=now_us() + MINUTE_US, absent=[absent])
+    result = write_bars(batch, history_before=0)
+    assert (result.new, result.replaced, result.alternates, result.disregarded) == (0, 0, 1, {series.pk})
+    assert not Absence.objects.exists()
+    assert coverage(series) == ([[SLOTS[0], SLOTS[2]], [SLOTS[6], SLOTS[-1] + MINUTE_US]], [])
+
+
+def test_answer_that_was_on_its_way_when_the_range_was_declared_bad_does_not_bring_it_back(world, client, series):  # noqa: F811
+    post(client)
+    late = make_write([series], [row(BAD[0], 77.0)], provider=make_provider("polygon"), asked_at=now_us() - MINUTE_US)
+    assert (write_bars(late, history_before=0).replaced, held(series)[BAD[0]].withdrawn_by) == (0, "operator")
+    drain(worker="me", loop=world.loop)
+    assert {bar.withdrawn_by for bar in held(series).values()} == {None}
+
+
+def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(world, client, series):  # noqa: F811
+    values = {
+        "series": series,
+        "end": moment("2025-10-08 14:08"),
+        "slots": 1,
+        "tier": "T0",
+        "due_at": moment("2025-10-08 16:00"),
+        "found_at": moment("2025-10-08 16:00"),
+    }
+    dead = Backfill.objects.create(start=moment("2025-10-08 14:03"), state="dead", **values)
+    DeadLetter.objects.create(backfill=dead, reason="rejected", fingerprint="f", missing_minutes=1, died_at=values["due_at"])
+    out = StringIO()
+    call_command(
+        "invalidate_range",
+        "AAPL",
+        "--from",
+        RANGE["start"],
+        "--to",
+        RANGE["end"],
+        "--reason",
+        "halted",
+        "--dry-run",
+        stdout=out,
+    )
+    assert "4 bars would be taken back, 4 slots would be asked for anew by 1 jobs" in out.getvalue()
+    assert (
+        DeadLetter.objects.count(),
+        RangeInvalidation.objects.count(),
+        AuditEntry.objects.count(),
+        len(coverage(series)[0]),
+    ) == (1, 0, 0, 1)
+    call_command("invalidate_range", "AAPL", "--from", RANGE["start"], "--to", RANGE["end"], "--reason", "halted", stdout=out)
+    assert not DeadLetter.objects.exists()
+    assert sorted(Backfill.objects.values_list("state", flat=True)) == ["done", "queued"]
+    entry, bad = AuditEntry.objects.get(), RangeInvalidation.objects.get()
+    assert (entry.action, entry.through, entry.counts, entry.reason) == (
+        "range_invalidate",
+        "command",
+        {"bars": 4, "slots": 4, "jobs": 1},
+        "halted",
+    )
+    assert (bad.bars, bad.provider, bad.why) == (4, None, "halted")
+
+
+REFUSALS = [
+    ({"end": RANGE["start"]}, 422, "bad_range"),
+    ({"end": "2027-10-08T14:06:00Z"}, 422, "bad_range"),
+    ({"provider": "nobody"}, 404, "unknown_provider"),
+    ({"symbol": "AAPX"}, 404, "unknown_symbol"),
+    ({"start": "2025-10-11T00:00:00Z", "end": "2025-10-12T00:00:00Z"}, 422, "nothing_expected"),
+    ({"reason": "+"}, 422, "invalid_parameter"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_what_can_not_be_done_is_refused_by_name_and_changes_nothing(world, client, series, refusal):  # noqa: F811
+    parameters, status, code = refusal
+    assert post(client, status, **parameters)["error"]["code"] == code
+    assert (RangeInvalidation.objects.count(), len(coverage(series)[0])) == (0, 1)
+
+
+def test_range_whose_jobs_have_no_room_is_refused_whole(world, client, series):  # noqa: F811
+    series.tier.backfill_cap = 1
+    series.tier.save()
+    other = make_series("OTHR")
+    Backfill.objects.create(
+        series=other,
+        start=moment("2025-10-08 14:03"),
+        end=moment("2025-10-08 14:04"),
+        slots=1,
+        tier="T0",
+        due_at=moment("2025-10-09 16:00"),
+        found_at=moment("2025-10-08 16:00"),
+    )
+    assert post(client, 409)["error"]["code"] == "at_cap"
+    assert {bar.withdrawn_by for bar in held(series).values()} == {None}
+
+
+class TestRevoke:
+    """A provider's silence that was believed, and should not have been."""
+
+    @pytest.fixture(autouse=True)
+    def _silence(self, world, series):  # noqa: F811
+        self.series, self.world = series, world
+
+        series.collect_until = moment("2025-10-08 14:20")
+        series.save()
+        for name, slots in (("polygon", range(10, 16)), ("alpaca", range(14, 18))):
+            starts = minutes(SLOTS[0], 20)
+            absent = AbsentSlots(series.pk, SESSION, spans_of(np.array([starts[i] for i in slots]), MINUTE_US), True, "settled")
+            through = {series.pk: us("2025-10-08 14:18")}
+            batch = make_write(
+                [series], [], provider=make_provider(name), asked_at=now_us(), absent=[absent], answered_through=through
+            )
+            write_bars(batch, history_before=0)
+
+    def revoke(self, *more):
+        out = StringIO()
+        call_command("coverage", "revoke", "--from", "2025-10-08T14:10:00Z", "--to", "2025-10-08T15:00:00Z", *more, stdout=out)
+        return out.getvalue()
+
+    def test_what_only_that_provider_proved_is_missing_again_and_gets_a_job(self):
+        assert "4 minutes in 1 sessions of 1 series" in self.revoke("--provider", "polygon", "--why", "their feed was mute")
+        assert coverage(self.series)[1] == [[us("2025-10-08 14:14"), us("2025-10-08 14:18")]]
+        job = Backfill.objects.get(start=moment("2025-10-08 14:10"))
+        assert (job.end, job.slots, job.state) == (moment("2025-10-08 14:14"), 4, "queued")
+        assert [one.provider.name for one in Absence.objects.all()] == ["alpaca"]
+        self.series.refresh_from_db()
+        assert to_us(self.series.answered_through) == us("2025-10-08 14:10")
+        assert AuditEntry.objects.get().counts == {"series": 1, "sessions": 1, "minutes": 4}
+        assert "0 minutes" in self.revoke("--provider", "polygon")
+
+    def test_other_symbols_and_other_times_stay_believed(self):
+        make_series("OTHR")
+        assert "0 minutes" in self.revoke("--provider", "polygon", "--symbol", "OTHR")
+        assert len(coverage(self.series)[1]) == 1
+
+    def test_unknown_names_are_refused(self):
+        for more in (["--provider", "nobody"], ["--provider", "polygon", "--symbol", "AAPX"]):
+            with pytest.raises(CommandError, match=r"nobody|AAPX"):
+                self.revoke(*more)
