@@ -59,6 +59,16 @@ app.conf.update(
             "schedule": EverySecond(10),
             "options": {"queue": "maintenance", "expires": 10},
         },
+        "advance-bulk": {
+            "task": "ops.tasks.advance_bulk",
+            "schedule": EverySecond(5),
+            "options": {"queue": "maintenance", "expires": 5},
+        },
+        "delete-old-bulk-items": {
+            "task": "ops.tasks.delete_old_bulk_items",
+            "schedule": EverySecond(3600),
+            "options": {"queue": "maintenance", "expires": 3600},
+        },
         "scan-recent": {
             "task": "collector.tasks.scan_recent",
             "schedule": EverySecond(60),
@@ -86,7 +96,7 @@ app.conf.update(
         },
     },
 )
-app.autodiscover_tasks(["collector", "providers"])
+app.autodiscover_tasks(["collector", "providers", "ops"])
 
 
 @task_prerun.connect

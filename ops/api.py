@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from marketdata_site.observability.version import VERSION
+from ops.bulk_api import router as bulk_router
 from ops.config_api import router as config_router
 from ops.dlq_api import router as dlq_router
 from ops.ranges_api import router as ranges_router
@@ -13,6 +14,7 @@ from ops.ranges_api import router as ranges_router
 router = Router(tags=["operations"])
 router.add_router("/ops/config", config_router)
 router.add_router("/ops/dlq", dlq_router)
+router.add_router("/ops/dlq/bulk", bulk_router)
 router.add_router("/ops/ranges", ranges_router)
 
 

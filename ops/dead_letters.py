@@ -19,6 +19,8 @@ from collector.selectors.dead_letters import LetterFilter, LettersPage, letter_o
 from collector.services import dead_letters as service
 from collector.services.dead_letters import AS_BEFORE, Asking
 from ops.actors import Actor
+from ops.audit import record
+from ops.bulk.items import acted_since
 from ops.models import AuditEntry
 from providers.api_errors import ApiError
 
@@ -106,7 +108,7 @@ def requeue_one(actor: Actor, *, job_id: int, now: datetime, asking: Asking = AS
         result = service.requeue(chosen=_chosen([job_id]), limit=1, now=now, note=_note(actor, reason), asking=asking)
         if not result.requeued:
             raise _why_not(job_id, result)
-        about = {"job_id": job_id, **_asked(asking)}
+        about = {"job_id": job_id, **asking.as_json()}
         _record(actor, "dead_letter_requeue", now=now, about=about, counts=_counts(result), reason=reason)
 
 
@@ -117,7 +119,7 @@ def requeue_many(
     actor.require(REQUEUE, BULK)
     with transaction.atomic():
         result = service.requeue(chosen=_chosen(which), limit=limit, now=now, note=_note(actor, reason), asking=asking)
-        about = {**_said(which), "limit": limit, **_asked(asking)}
+        about = {**_said(which), "limit": limit, **asking.as_json()}
         _record(actor, "dead_letter_requeue_all", now=now, about=about, counts=_counts(result), reason=reason)
     return result
 
@@ -148,8 +150,8 @@ def undo_discard(actor: Actor, *, job_id: int, now: datetime) -> DeadLetter:
 
 def _discard(actor: Actor, job_ids: Sequence[int], *, now: datetime, reason: str, abandon: bool) -> int:
     with transaction.atomic():
-        kinds = service.discard(chosen=_chosen(job_ids), now=now, who=actor.who, why=reason, abandon=abandon)
-        count = sum(kinds.values())
+        gone = service.discard(chosen=_chosen(job_ids), now=now, who=actor.who, why=reason, abandon=abandon)
+        kinds, count = dict(Counter(gone.values())), len(gone)
         if count:
             about = {**_said(job_ids), **({"abandon": True} if abandon else {})}
             _record(
@@ -166,11 +168,6 @@ def _said(which: Which) -> dict[str, Any]:
     return dict(which.as_json()) if isinstance(which, LetterFilter) else {"job_ids": list(which)}
 
 
-def _asked(asking: Asking) -> dict[str, Any]:
-    said = {"pin": asking.pin, "exclude": None if asking.exclude is None else list(asking.exclude)}
-    return {name: value for name, value in said.items() if value is not None}
-
-
 def _note(actor: Actor, reason: str) -> str:
     return f"by {actor}{': ' + reason if reason else ''}"
 
@@ -182,9 +179,7 @@ def _counts(result: Requeued) -> dict[str, Any]:
 def _record(
     actor: Actor, action: str, *, now: datetime, about: Mapping[str, Any], counts: Mapping[str, Any], reason: str = ""
 ) -> None:
-    AuditEntry.objects.create(
-        at=now, who=actor.who, through=actor.through, action=action, filter=dict(about), counts=dict(counts), reason=reason
-    )
+    record(who=actor.who, through=actor.through, action=action, now=now, about=about, counts=counts, reason=reason)
 
 
 def _left_since(moment: datetime) -> Counter[str]:
@@ -192,7 +187,7 @@ def _left_since(moment: datetime) -> Counter[str]:
     entries: Iterable[dict[str, Any]] = AuditEntry.objects.filter(
         at__gte=moment, action__startswith="dead_letter_"
     ).values_list("counts", flat=True)
-    left: Counter[str] = Counter()
+    left = acted_since(moment)
     for counts in entries:
         left.update(counts.get("kinds", {}))
     return left

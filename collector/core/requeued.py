@@ -1,6 +1,6 @@
 """What becomes of dead jobs that are requeued at once: every one that matched is accounted for. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 
@@ -14,6 +14,8 @@ class Requeued:
     skipped: Mapping[str, int]
     kinds: Mapping[str, int] = field(default_factory=dict)
     """The requeued ones by tier and interval, such as `T0 1m`."""
+    job_ids: Sequence[int] = ()
+    """The requeued ones."""
 
     @classmethod
     def planned(cls, *, matched: int, fitting: int, limit: int, causes: Mapping[str, int]) -> "Requeued":
@@ -27,11 +29,12 @@ class Requeued:
             skipped={cause: count for cause, count in skipped.items() if count},
         )
 
-    def carried_out(self, kinds: Mapping[str, int]) -> "Requeued":
+    def carried_out(self, kinds: Mapping[str, int], *, job_ids: Sequence[int] = ()) -> "Requeued":
         """After the fact: whoever was picked and not requeued was busy, because another operator had it."""
         done = sum(kinds.values())
         busy = self.requeued - done
-        return replace(self, requeued=done, kinds=kinds, skipped={**self.skipped, **({"busy": busy} if busy else {})})
+        skipped = {**self.skipped, **({"busy": busy} if busy else {})}
+        return replace(self, requeued=done, kinds=kinds, skipped=skipped, job_ids=job_ids)
 
     def as_json(self) -> dict[str, object]:
         """For answers."""

@@ -1,6 +1,5 @@
 """What operators do about dead jobs: requeue, discard, undo. Set-based; who may, and the record of it, is not decided here."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +27,11 @@ class Asking:
 
     pin: str | None = None
     exclude: Sequence[str] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """What was said, for records."""
+        said = {"pin": self.pin, "exclude": None if self.exclude is None else list(self.exclude)}
+        return {name: value for name, value in said.items() if value is not None}
 
 
 AS_BEFORE = Asking()
@@ -58,6 +62,7 @@ SELECT (SELECT count(*) FROM matched),
        (SELECT count(*) FROM matched WHERE cause = 'abandoned'),
        (SELECT count(*) FROM ranked WHERE place <= room)
 """  # noqa: S608 - made of constants; values are bound
+_HINDERED = f"{_PLAN} SELECT id, cause FROM matched WHERE cause IS NOT NULL"  # noqa: S608 - made of constants; values are bound
 # 20,000 dead jobs at once: see `make bench`, row "requeue-all".
 _REQUEUE = f"""{_PLAN},
 picked AS (
@@ -71,8 +76,8 @@ SET state = 'queued', due_at = %(now)s, finished_at = NULL, attempts = 0, lost_a
     excluded_providers = coalesce(%(exclude)s::text[], b.excluded_providers),
     tries = jsonb_path_query_array(b.tries, '$[last - 18 to last]') || jsonb_build_object(
         'at', %(at)s::text, 'provider', NULL, 'code', 'requeued', 'message', %(note)s::text || ', dead of ' || l.reason, 'http_status', NULL)
-FROM letters l WHERE l.backfill_id = b.id RETURNING b.tier, b.series_id)
-SELECT done.tier || ' ' || s.interval, count(*) FROM done JOIN collector_series s ON s.id = done.series_id GROUP BY 1 ORDER BY 1
+FROM letters l WHERE l.backfill_id = b.id RETURNING b.id, b.tier, b.series_id)
+SELECT done.tier || ' ' || s.interval, array_agg(done.id) FROM done JOIN collector_series s ON s.id = done.series_id GROUP BY 1 ORDER BY 1
 """  # noqa: S608 - made of constants; values are bound
 
 
@@ -87,7 +92,7 @@ def requeue(*, chosen: QuerySet[DeadLetter], limit: int, now: datetime, note: st
 
     One transaction; the drain is rung on commit. `note` stays with each job's tries. Raises: ApiError for an unknown provider.
     """
-    _check_providers(asking)
+    check_providers(asking)
     ids, tiers = _chosen(chosen)
     with transaction.atomic():
         free = lock_rooms(tiers)
@@ -104,14 +109,25 @@ def requeue(*, chosen: QuerySet[DeadLetter], limit: int, now: datetime, note: st
                     "exclude": None if asking.exclude is None else list(asking.exclude),
                 },
             )
-            kinds = dict(cursor.fetchall())
+            kinds: dict[str, list[int]] = dict(cursor.fetchall())
         if kinds:
             transaction.on_commit(ring_drain)
-    return planned.carried_out(kinds)
+    counts = {kind: len(numbers) for kind, numbers in kinds.items()}
+    return planned.carried_out(counts, job_ids=[number for numbers in kinds.values() for number in numbers])
 
 
-def discard(*, chosen: QuerySet[DeadLetter], now: datetime, who: str, why: str, abandon: bool = False) -> dict[str, int]:
-    """Give dead jobs up, and with `abandon` their spans too; how many by tier and interval. Without it the next scan may find the same gap again."""
+def hindered(*, job_ids: Sequence[int], now: datetime) -> dict[int, str]:
+    """Dead jobs that no room would help: job → `series_inactive` or `abandoned`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HINDERED, {"ids": list(job_ids), "now": now, "lanes": [], "tiers": [], "rooms": []})
+        return dict(cursor.fetchall())
+
+
+def discard(*, chosen: QuerySet[DeadLetter], now: datetime, who: str, why: str, abandon: bool = False) -> dict[int, str]:
+    """Give dead jobs up, and with `abandon` their spans too; which, with tier and interval such as `T0 1m`.
+
+    Without `abandon` the next scan may find the same gap again.
+    """
     ids, _ = _chosen(chosen)
     with transaction.atomic():
         dead = Backfill.objects.select_for_update(of=("self",)).filter(pk__in=ids, state=BackfillState.DEAD).order_by("pk")
@@ -124,7 +140,7 @@ def discard(*, chosen: QuerySet[DeadLetter], now: datetime, who: str, why: str, 
                 Abandonment(series_id=job.series_id, start=job.start, end=job.end, who=who, why=why, created_at=now)
                 for job in jobs
             )
-    return dict(Counter(f"{job.tier} {job.series.interval}" for job in jobs))
+    return {job.pk: f"{job.tier} {job.series.interval}" for job in jobs}
 
 
 def undo_discard(*, job_id: int, now: datetime) -> DeadLetter:
@@ -181,7 +197,8 @@ def _parameters(ids: Sequence[int], free: Mapping[tuple[Lane, str], int], *, now
     }
 
 
-def _check_providers(asking: Asking) -> None:
+def check_providers(asking: Asking) -> None:
+    """Raises: ApiError for a provider that does not exist, or that is pinned and excluded."""
     named = [name for name in (asking.pin, *(asking.exclude or ())) if name]
     if unknown := _unknown(named):
         raise ApiError(

@@ -1,4 +1,4 @@
-"""Rows of the operator's room. API keys and objectives are to come."""
+"""The record of what operators did."""
 
 from django.db import models
 
