@@ -17,7 +17,7 @@ from collector.services.evidence_revoking import Revoked, Span, believed, revoke
 from collector.services.gap_scan import scan
 from collector.services.invalidation import BadRange, Invalidated, invalidate
 from ops.actors import Actor
-from ops.models import AuditEntry
+from ops.audit import record
 from providers.api_errors import ApiError
 from providers.market.types import Adjustment, Hours, Interval, to_us
 from providers.models import Provider
@@ -61,7 +61,15 @@ def invalidate_range(
         done = invalidate(what, now=to_us(now), snapshot=policies.current(), is_dry=is_dry)
         if not is_dry:
             about = {**parameters_of(what.series), **_span(what.span), "provider": provider}
-            _record(actor, "range_invalidate", about, asdict(done), reason, now)
+            record(
+                who=actor.who,
+                through=actor.through,
+                action="range_invalidate",
+                now=now,
+                about=about,
+                counts=asdict(done),
+                reason=what.why,
+            )
     return done
 
 
@@ -77,7 +85,7 @@ def revoke_silence(
     done = revoke(believed(span=span, provider_id=witness.pk, series_ids=ids), span=span, provider_id=witness.pk)
     about = {"provider": provider, **_span(span), "symbols": None if symbols is None else list(symbols)}
     counts = {"series": len(done.series_ids), "sessions": done.sessions, "minutes": done.minutes}
-    _record(actor, "absence_revoke", about, counts, reason, now)
+    record(who=actor.who, through=actor.through, action="absence_revoke", now=now, about=about, counts=counts, reason=reason)
     if done.series_ids:
         scope = Scope(series_ids=done.series_ids)
         scan(scope=scope, now=to_us(now), snapshot=policies.current(), lane=None, start=span.start, end=span.end)
@@ -104,9 +112,3 @@ def _provider(name: str | None) -> Provider | None:
 
 def _span(span: Span) -> dict[str, Any]:
     return {"start": span.start.isoformat(), "end": span.end.isoformat()}
-
-
-def _record(actor: Actor, action: str, about: dict[str, Any], counts: dict[str, Any], reason: str, now: datetime) -> None:
-    AuditEntry.objects.create(
-        at=now, who=actor.who, through=actor.through, action=action, filter=about, counts=counts, reason=reason[:300]
-    )
