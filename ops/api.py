@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from marketdata_site.observability.version import VERSION
+from ops.backfill_api import router as backfill_router
 from ops.bulk_api import router as bulk_router
 from ops.config_api import router as config_router
 from ops.dlq_api import router as dlq_router
@@ -16,6 +17,7 @@ router.add_router("/ops/config", config_router)
 router.add_router("/ops/dlq", dlq_router)
 router.add_router("/ops/dlq/bulk", bulk_router)
 router.add_router("/ops/ranges", ranges_router)
+router.add_router("/ops/backfill", backfill_router)
 
 
 class HealthOut(Schema):

@@ -34,6 +34,11 @@ def parse_day(value: object) -> date:
     return day
 
 
+def parse_bound(value: object) -> date:
+    """An end of a range: a datetime where a time of day is named, else the date of a session. Raises: ValueError."""
+    return parse_instant(value) if isinstance(value, str) and value[10:11].upper() == "T" else parse_day(value)
+
+
 def _check_year(moment: date, value: object) -> None:
     if moment.year not in YEARS:
         raise ValueError(f"expected a year from {YEARS[0]} to {YEARS[-1]}, got {value!r}")

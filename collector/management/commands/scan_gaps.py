@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from collector.core.times import parse_day, parse_instant
+from collector.core.times import parse_bound
 from collector.gap_table import as_json, as_text
 from collector.models import Instrument, Tier
 from collector.selectors.gaps import Scope, find_gaps, reach_of
@@ -91,11 +91,10 @@ def _refuse_unknown(what: str, asked: list[str] | None, known: Any, *, is_listed
 
 
 def _bound(option: str, text: str | None) -> date | None:
-    """A date, or a datetime where a time of day is named."""
     if text is None:
         return None
     try:
-        return parse_instant(text) if text[10:11].upper() == "T" else parse_day(text)
+        return parse_bound(text)
     except ValueError as error:
         raise CommandError(f"{option}: {error}") from None
 
