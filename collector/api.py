@@ -1,7 +1,6 @@
 """Read endpoints over what is held: bars, instruments, coverage. Who may call them is decided where they are mounted."""
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
@@ -11,18 +10,19 @@ from collector.api_schemas import (
     BarsIn,
     BarsOut,
     CoverageIn,
-    CoverageOut,
     GapsIn,
     GapsOut,
     InstrumentsIn,
     InstrumentsOut,
 )
 from collector.api_tools import invalid, json
+from collector.coverage_json import session_as_json
+from collector.coverage_schemas import CoverageOut
 from collector.gap_table import one_as_json
-from collector.models import Series
+from collector.incidents_api import router as incidents_router
 from collector.quotes_api import router as quotes_router
 from collector.selectors.bars import BarsQuery, Page, bars_page
-from collector.selectors.coverage import SessionCoverage, coverage_of
+from collector.selectors.coverage_states import states_of
 from collector.selectors.gap_pages import gaps_page
 from collector.selectors.gaps import Scope
 from collector.selectors.instruments import instruments_page
@@ -30,11 +30,12 @@ from collector.selectors.recorded_bars import RecordedQuery, recorded_page
 from collector.selectors.series import find_instruments, find_series
 from marketdata_site.observability import clock
 from providers.api_errors import ApiError, refuse_unknown
-from providers.market.types import Interval, from_us
+from providers.market.types import Interval
 from providers.services import policies
 
 router = Router(tags=["data"])
 router.add_router("", quotes_router)
+router.add_router("", incidents_router)
 
 
 @router.get("/bars", response=BarsOut, operation_id="list_bars", summary="Bars of one or several symbols")
@@ -112,7 +113,7 @@ def list_instruments(request: HttpRequest, query: Query[InstrumentsIn]) -> HttpR
 
 @router.get("/coverage", response=CoverageOut, operation_id="list_coverage", summary="What is there and what is missing")
 def list_coverage(request: HttpRequest, query: Query[CoverageIn]) -> HttpResponse:
-    """Per symbol and session: slots expected so far, held, proven empty, missing, and the missing spans.
+    """Per symbol and session: slots expected so far, held, proven empty by whom, and missing, with state and cause of each span.
 
     `start` and `end` are session dates, both included. Expected are the calendar's slots that have closed, inside of the series'
     `collect_from`/`collect_until` and of the instrument's listing. Sessions without any are left out.
@@ -122,8 +123,8 @@ def list_coverage(request: HttpRequest, query: Query[CoverageIn]) -> HttpRespons
     series = find_series(
         symbols=query.symbol, mic=query.mic, interval=query.interval, hours=query.hours, adjustment=query.adjustment
     )
-    found = coverage_of(series=series, first=query.start, last=last, now=clock.now_us())
-    return json({"coverage": [_session(one, session) for one, sessions in found for session in sessions]})
+    found = states_of(series=series, first=query.start, last=last, now=clock.now_us(), snapshot=policies.current())
+    return json({"coverage": [session_as_json(one, session) for one, sessions in found for session in sessions]})
 
 
 @router.get("/coverage/gaps", response=GapsOut, operation_id="list_gaps", summary="What is missing, of any number of series")
@@ -157,21 +158,3 @@ def _last_session(query: CoverageIn | GapsIn) -> date:
     if not query.start <= last < query.start + timedelta(days=MOST_SESSIONS):
         raise ApiError(f"end: expected {MOST_SESSIONS} dates at most, none before start", code="bad_range", field="end")
     return last
-
-
-def _session(series: Series, coverage: SessionCoverage) -> dict[str, Any]:
-    return {
-        "symbol": series.instrument.symbol,
-        "mic": series.instrument.mic,
-        "interval": series.interval,
-        "hours": series.hours,
-        "adjustment": series.adjustment,
-        "session": coverage.session,
-        "expected": coverage.expected,
-        "held": coverage.held,
-        "empty": coverage.empty,
-        "missing": coverage.missing,
-        "missing_spans": [
-            {"start": from_us(span.start), "end": from_us(span.end), "slots": span.slots} for span in coverage.missing_spans
-        ],
-    }

@@ -232,36 +232,6 @@ class InstrumentsOut(Schema):
     next: str | None = Field(description="Hand it back as `after`; null on the last page.")
 
 
-class MissingSpanOut(Schema):
-    """Adjoining missing slots."""
-
-    start: datetime
-    end: datetime = Field(description="Exclusive.")
-    slots: int
-
-
-class SessionCoverageOut(Schema):
-    """One series' slots of one session that have already closed."""
-
-    symbol: str
-    mic: str
-    interval: Interval
-    hours: Hours
-    adjustment: Adjustment
-    session: date
-    expected: int = Field(description="held + empty + missing")
-    held: int
-    empty: int = Field(description="Credibly answered without a bar: no trade.")
-    missing: int
-    missing_spans: list[MissingSpanOut]
-
-
-class CoverageOut(Schema):
-    """Sessions by symbol, oldest first."""
-
-    coverage: list[SessionCoverageOut]
-
-
 class GapOut(Schema):
     """Neighbouring missing slots of one series, within one session; `1d`: within one year."""
 

@@ -1,4 +1,4 @@
-"""Gauges about backfilling, read from rows at the moment of a scrape."""
+"""Gauges about backfilling and outages, read from rows at the moment of a scrape."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from collector.models import Tier
+from collector.models import Incident, Tier
 from collector.models.backfills import WAITING_STATES, BackfillState, Lane
 
 # Two branches, one for each partial index: the table holds a week of finished jobs beside the open ones.
@@ -47,6 +47,12 @@ def dead_letters() -> Iterable[Metric]:
         cursor.execute(_DEAD)
         counts = dict(cursor.fetchall())
     return [_by_tier("dlq_depth", "Backfill jobs that are dead and wait for an operator.", counts)]
+
+
+def open_incidents() -> Iterable[Metric]:
+    """How many outages there are now."""
+    text = "Incidents that are open: time that many series miss at once."
+    return [GaugeMetricFamily("incidents_open", text, value=Incident.objects.filter(ended_at=None).count())]
 
 
 def _by_tier(name: str, text: str, values: Mapping[str, float]) -> Metric:

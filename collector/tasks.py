@@ -22,6 +22,8 @@ from collector.services.gap_scan import Scanned
 from collector.services.gap_scan import refill_history as refill_waiting_history
 from collector.services.gap_scan import scan_older as scan_older_gaps
 from collector.services.gap_scan import scan_recent as scan_recent_gaps
+from collector.services.incidents import delete_old as delete_old_incidents
+from collector.services.incidents import look_all, look_recent
 from collector.services.live import plan
 from collector.services.quote_plan import plan_quotes as plan_due_quotes
 from collector.services.quote_retention import drop_old_quotes
@@ -150,8 +152,10 @@ def reap_backfills() -> None:
 
 @shared_task(name="collector.tasks.scan_recent")
 def scan_recent() -> None:
-    """Make jobs of what has gone missing in the last days."""
-    _tell_scan(scan_recent_gaps(now=now_us(), snapshot=policies.current()))
+    """Make jobs of what has gone missing in the last days, then incidents of what many series miss: jobs never wait for these."""
+    snapshot = policies.current()
+    _tell_scan(scan_recent_gaps(now=now_us(), snapshot=snapshot))
+    look_recent(now=now_us(), snapshot=snapshot)
 
 
 @shared_task(name="collector.tasks.scan_all")
@@ -160,6 +164,7 @@ def scan_all() -> None:
     snapshot = policies.current()
     _tell_scan(scan_recent_gaps(now=now_us(), snapshot=snapshot))
     _tell_scan(scan_older_gaps(now=now_us(), snapshot=snapshot))
+    look_all(now=now_us(), snapshot=snapshot)
 
 
 @shared_task(name="collector.tasks.refill_history")
@@ -182,5 +187,6 @@ def look_after_tables() -> None:
     drop_old_quotes(now=now())
     delete_old_batches(now=now())
     delete_old_backfills(now=now())
+    delete_old_incidents(now=now())
     forget_gone_processes(now=now())
     tell_calendar_faults(now=now())

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from collector.gauges import backfill_queues, dead_letters
+from collector.gauges import backfill_queues, dead_letters, open_incidents
 from marketdata_site.api_errors import unauthorized
 from marketdata_site.observability.clock import now
 from marketdata_site.observability.metrics import CONTENT_TYPE, page
@@ -11,7 +11,9 @@ from marketdata_site.observability.row_gauges import RowGauges
 from ops.auth import request_is_allowed
 from providers.gauges import circuit_states, reloads
 
-row_gauges = RowGauges([lambda: circuit_states(now=now()), reloads, lambda: backfill_queues(now=now()), dead_letters])
+row_gauges = RowGauges(
+    [lambda: circuit_states(now=now()), reloads, lambda: backfill_queues(now=now()), dead_letters, open_incidents]
+)
 """One for the process, so that several scrapers at once cost one reading."""
 
 

@@ -201,6 +201,7 @@ UNFOLD = {
                     _link("Live", "sensors", "/"),
                     _link("Bars", "candlestick_chart", "admin:collector_bars", "collector.view_series"),
                     _link("Coverage", "grid_on", "admin:collector_coverage", "collector.view_series"),
+                    _link("Incidents", "crisis_alert", "admin:collector_incident_changelist", "collector.view_incident"),
                     _link("Quotes", "request_quote", "admin:collector_quotes", "collector.view_quoteseries"),
                     _link("Dead letters", "heart_broken", "admin:collector_deadletter_changelist", "collector.view_deadletter"),
                     _link("Rejected bars", "block", "admin:collector_rejectedbar_changelist", "collector.view_rejectedbar"),
@@ -270,6 +271,8 @@ BAR_DAYS = max(0, _number("MARKETDATA_BAR_DAYS", 0))
 """Whole days (UTC), today not counted, within which a missing bar is a gap; 0: however old it is."""
 RECENT_SCAN_HOURS = max(1, _number("MARKETDATA_RECENT_SCAN_HOURS", 72))
 """How far back the scan of each minute looks for gaps; what is older waits for the nightly one."""
+INCIDENT_SERIES = max(2, _number("MARKETDATA_INCIDENT_SERIES", 20))
+"""When so many series miss the same time, that is an incident."""
 HISTORY_BACKFILL_CAP = max(1, _number("MARKETDATA_HISTORY_BACKFILL_CAP", 20_000))
 """Most open backfill jobs of the history lane, of all tiers together; those of the recent lane are capped by each tier's own number."""
 BACKFILL_LEASE_SECONDS = max(2, _number("MARKETDATA_BACKFILL_LEASE_SECONDS", 120))

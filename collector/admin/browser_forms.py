@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from collector.core.symbols import MIC_PATTERN
 from collector.models import Tier
@@ -58,6 +58,7 @@ class CoverageForm(forms.Form):
     interval = forms.ChoiceField(choices=_ANY + _choices(Interval), required=False, widget=UnfoldAdminSelectWidget)
     tier = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
     last = forms.DateField(required=False, label="Last session", widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
+    missing = forms.BooleanField(required=False, label="Only with something missing", widget=UnfoldBooleanSwitchWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

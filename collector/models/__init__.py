@@ -4,6 +4,7 @@ from collector.models.backfills import Abandonment, Backfill, BackfillState, Dea
 from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, RejectedBar, Withdrawal
 from collector.models.coverage import Absence, Coverage
 from collector.models.feed import FeedBatch
+from collector.models.incidents import Incident
 from collector.models.instruments import Instrument, Series, Tier
 from collector.models.quotes import LatestQuote, Quote, QuoteSeries, RejectedQuote
 
@@ -20,6 +21,7 @@ __all__ = [
     "DeadLetter",
     "FeedBatch",
     "HistoryWait",
+    "Incident",
     "Instrument",
     "LatestQuote",
     "Quote",

@@ -16,15 +16,16 @@ MOST_DAYS = {Interval.D1: 366}
 MOST_DAYS_WITHIN_A_SESSION = 2
 """How long a job's span can be; so only its newest rows are looked at, however many jobs a series had."""
 
-# Two branches for the list of what is accounted for of one series `s` (see `collector.selectors.gaps`).
+# Branches for the list of what is accounted for of one series `s` (see `collector.selectors.gaps`).
+ABANDONED = """
+SELECT range_agg(tstzrange(a.start, a."end")) FROM collector_abandonment a
+WHERE a.series_id = s.id AND a.start < %(closes)s AND a."end" > %(opens)s AND (a.expires_at IS NULL OR a.expires_at > %(now)s)
+"""
 ATTENDED = f"""
 SELECT range_agg(tstzrange(b.start, b."end")) FROM collector_backfill b
 WHERE b.series_id = s.id AND b.state IN ({", ".join(f"'{state}'" for state in TAKEN_STATES)})
   AND b.start > %(oldest)s AND b.start < %(closes)s AND b."end" > %(opens)s
-UNION ALL
-SELECT range_agg(tstzrange(a.start, a."end")) FROM collector_abandonment a
-WHERE a.series_id = s.id AND a.start < %(closes)s AND a."end" > %(opens)s AND (a.expires_at IS NULL OR a.expires_at > %(now)s)
-"""  # noqa: S608 - made of constants; values are bound
+UNION ALL {ABANDONED}"""  # noqa: S608 - made of constants; values are bound
 
 
 def oldest_start(opens: datetime, interval: Interval) -> datetime:

@@ -1,13 +1,13 @@
-"""Per symbol and session: what must be there, what is held, what is proven empty, and the spans that are missing."""
+"""Per symbol and session: what must be there, what is held, what is proven empty, and the slots that are missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 
 from collector.core.expected import as_spans
-from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, spans_of
+from collector.core.spans import NO_SPANS, Spans, from_multirange, inside
 from collector.models import Coverage, Series
 from collector.selectors.expected import life
 from providers.market.calendar import get_calendar
@@ -16,27 +16,25 @@ from providers.market.types import DAY_US, Hours, Interval, Micros, MicrosArray
 
 
 @dataclass(frozen=True, slots=True)
-class MissingSpan:
-    """Adjoining missing slots: `[start, end)` in µs."""
-
-    start: Micros
-    end: Micros
-    slots: int
-
-
-@dataclass(frozen=True, slots=True)
 class SessionCoverage:
-    """Counts of one session's slots that have already closed. `held`, `empty` and `missing` add up to `expected`."""
+    """Counts of one session's slots that have already closed. `held`, `empty` and `missing` add up to `expected`.
+
+    `withdrawn`: those without a bar that counts whose row was taken back. The arrays are starts, ascending.
+    """
 
     session: date
     expected: int
     held: int
     empty: int
     missing: int
-    missing_spans: tuple[MissingSpan, ...]
+    withdrawn: int
+    expected_starts: MicrosArray = field(repr=False, compare=False)
+    empty_starts: MicrosArray = field(repr=False, compare=False)
+    missing_starts: MicrosArray = field(repr=False, compare=False)
 
 
 Slots = dict[tuple[str, str, str], tuple[MicrosArray, Days]]
+Known = dict[tuple[int, date], tuple[Spans, Spans, Spans]]
 
 
 def coverage_of(
@@ -47,8 +45,8 @@ def coverage_of(
     Expected are the slots of `collector.selectors.expected` that closed by `now`. Sessions without any are left out. Two queries at
     most, whatever the number of series.
     """
-    known: dict[tuple[int, date], tuple[Spans, Spans]] = {
-        (row.series_id, row.session): (from_multirange(row.held), from_multirange(row.empty))
+    known: Known = {
+        (row.series_id, row.session): (from_multirange(row.held), from_multirange(row.empty), from_multirange(row.void))
         for row in Coverage.objects.filter(series__in=series, session__range=(first, last))
     }
     slots: Slots = {}
@@ -61,7 +59,7 @@ def _sessions(
     first: date,
     last: date,
     now: Micros,
-    known: dict[tuple[int, date], tuple[Spans, Spans]],
+    known: Known,
     slots: Slots,
 ) -> list[SessionCoverage]:
     starts, days = _expected(series, first=first, last=last, now=now, slots=slots)
@@ -71,8 +69,8 @@ def _sessions(
     result = []
     for part, day in zip(np.split(starts, edges), days[np.concatenate(([0], edges))], strict=True):
         session = date_of(int(day))
-        held, empty = known.get((series.pk, session), (NO_SPANS, NO_SPANS))
-        result.append(_count(session, part, held=held, empty=empty, step=Interval(series.interval).us))
+        held, empty, void = known.get((series.pk, session), (NO_SPANS, NO_SPANS, NO_SPANS))
+        result.append(_count(session, part, held=held, empty=empty, void=void))
     return result
 
 
@@ -88,7 +86,7 @@ def _expected(series: Series, *, first: date, last: date, now: Micros, slots: Sl
     return starts[wanted], days[wanted]
 
 
-def _count(session: date, starts: MicrosArray, *, held: Spans, empty: Spans, step: int) -> SessionCoverage:
+def _count(session: date, starts: MicrosArray, *, held: Spans, empty: Spans, void: Spans) -> SessionCoverage:
     is_held = inside(starts, held)
     is_empty = inside(starts, empty) & ~is_held
     missing = starts[~is_held & ~is_empty]
@@ -98,7 +96,8 @@ def _count(session: date, starts: MicrosArray, *, held: Spans, empty: Spans, ste
         held=int(is_held.sum()),
         empty=int(is_empty.sum()),
         missing=len(missing),
-        missing_spans=tuple(
-            MissingSpan(start=int(a), end=int(b), slots=int((b - a) // step)) for a, b in spans_of(missing, step)
-        ),
+        withdrawn=int((inside(starts, void) & ~is_held).sum()),
+        expected_starts=starts,
+        empty_starts=starts[is_empty],
+        missing_starts=missing,
     )

@@ -3,9 +3,13 @@
 import base64
 import binascii
 import json
+from datetime import datetime
 
 from collector.core.symbols import is_symbol
+from collector.core.times import parse_instant
 from providers.api_errors import ApiError
+
+MOST_ID = 2**63 - 1
 
 Key = tuple[str, int | str]
 
@@ -24,6 +28,18 @@ def decode(text: str, *, kind: type[int] | type[str]) -> Key:
     if isinstance(key, list) and len(key) == 2 and type(key[1]) is kind and all(map(_is_safe, key)):
         return key[0], key[1]
     raise ApiError("after: expected the `next` of an earlier page", code="bad_cursor", field="after")
+
+
+def decode_moment(text: str) -> tuple[datetime, int]:
+    """The key of a cursor of a moment and a row's number. Raises: ApiError for any other text."""
+    first, number = decode(text, kind=int)
+    try:
+        moment = parse_instant(first)
+    except ValueError:
+        moment = None
+    if moment is None or not isinstance(number, int) or not 0 <= number <= MOST_ID:
+        raise ApiError("after: expected the `next` of an earlier page", code="bad_cursor", field="after")
+    return moment, number
 
 
 def _is_safe(part: object) -> bool:

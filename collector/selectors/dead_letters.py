@@ -7,12 +7,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from collector.core.times import parse_instant
 from collector.models import Backfill, BackfillState, DeadLetter
 from collector.selectors import cursors
-from providers.api_errors import ApiError, NotFound
-
-MOST_ID = 2**63 - 1
+from providers.api_errors import NotFound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +59,7 @@ def letters_page(*, found: QuerySet[DeadLetter], limit: int, after: str | None =
     """One page, newest first. Raises: ApiError for a bad cursor."""
     rows = found.select_related("backfill__series__instrument").order_by("-died_at", "-backfill_id")
     if after:
-        died_at, number = _decoded(after)
+        died_at, number = cursors.decode_moment(after)
         # The first condition bounds the index, the second one leaves out what shares the moment and was shown.
         rows = rows.filter(died_at__lte=died_at).filter(Q(died_at__lt=died_at) | Q(backfill_id__lt=number))
     page = list(rows.defer("traceback")[: limit + 1])
@@ -132,14 +129,3 @@ def tries_of(job: Backfill) -> Sequence[dict[str, Any]]:
 
 def _encoded(letter: DeadLetter) -> str:
     return cursors.encode((letter.died_at.isoformat(), letter.pk))
-
-
-def _decoded(text: str) -> tuple[datetime, int]:
-    first, number = cursors.decode(text, kind=int)
-    try:
-        died_at = parse_instant(first)
-    except ValueError:
-        died_at = None
-    if died_at is None or not isinstance(number, int) or not 0 <= number <= MOST_ID:
-        raise ApiError("after: expected the `next` of an earlier page", code="bad_cursor", field="after")
-    return died_at, number

@@ -13,7 +13,7 @@ from django.db import connection
 
 from collector.core.gaps import Grid, Run, grid_of
 from collector.core.spans import from_literal
-from collector.selectors.attended import ATTENDED, live_edges, oldest_start
+from collector.selectors.attended import ABANDONED, ATTENDED, live_edges, oldest_start
 from collector.selectors.expected import EXPECTED, OLDEST, horizon, parameters
 from providers.market.calendar import Calendar, get_calendar
 from providers.market.days import date_of
@@ -106,16 +106,18 @@ def find_gaps(
     start: Bound | None = None,
     end: Bound | None = None,
     unattended: bool = False,
+    lost: bool = False,
 ) -> Iterator[Gap]:
     """Gaps by calendar, hours and interval, then by piece of time, series and start. `start` None: all of each life; `end` None: now.
 
     Expected are the slots of `collector.selectors.expected`, of active series, that have been over for the longest `settle_after` of
     their route. A calendar that can't be had costs its own series only. One statement a kind of series and 32 sessions (`1d`: a
     year); nothing is locked or written.
-    `unattended`: without what somebody sees to already (see `collector.selectors.attended`).
+    `unattended`: without what somebody sees to already (see `collector.selectors.attended`); `lost`: without what live collection
+    still asks for or nobody wants, whether a job has it or not.
     """
     for kind in _kinds(scope):
-        settle = {tier: _settle_after(snapshot, kind.interval, tier) for tier in kind.tiers}
+        settle = {tier: settle_after(snapshot, kind.interval, tier) for tier in kind.tiers}
         try:
             pieces = _expected(kind, start=start, end=end, now=now)
         except ValueError as error:
@@ -123,12 +125,11 @@ def find_gaps(
             continue
         for piece in pieces:
             edges = {tier: piece.settled_until(now=now, settle_after=wait) for tier, wait in settle.items()}
-            if unattended:
+            if unattended or lost:
                 live = live_edges(kind.interval, now=now)
                 edges = {tier: min(edge, live[tier]) for tier, edge in edges.items()}
-            yield from _gaps_of(
-                kind, piece, edges=edges, scope=scope, statement=_UNATTENDED if unattended else _MISSING, now=now
-            )
+            statement = _UNATTENDED if unattended else _LOST if lost else _MISSING
+            yield from _gaps_of(kind, piece, edges=edges, scope=scope, statement=statement, now=now)
 
 
 def _kinds(scope: Scope) -> list[_Kind]:
@@ -148,7 +149,7 @@ def _fault(kind: _Kind) -> str:
     return ""
 
 
-def _settle_after(snapshot: Snapshot, interval: Interval, tier: str) -> Micros:
+def settle_after(snapshot: Snapshot, interval: Interval, tier: str) -> Micros:
     """The longest that a provider of the route wants: before that, none of them could prove the slot empty."""
     asked = route(snapshot, capability=Capability.of_bars(interval), tier=tier)
     return max((candidate.settle_after for candidate in asked), default=UNROUTED_SETTLE_US)
@@ -255,6 +256,7 @@ ORDER BY s.id
 
 _MISSING = _missing_but(_COVERED)
 _UNATTENDED = _missing_but(f"{_COVERED} UNION ALL {ATTENDED}")
+_LOST = _missing_but(f"{_COVERED} UNION ALL {ABANDONED}")
 
 
 def _gaps_of(

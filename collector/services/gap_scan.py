@@ -49,15 +49,15 @@ class Scanned:
 def scan_recent(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
     """Gaps of the last `RECENT_SCAN_HOURS`; None while another process is at it."""
     with transaction.atomic():
-        if not _is_ours(LOCK_RECENT):
+        if not is_ours(LOCK_RECENT):
             return None
-        return scan(scope=Scope(), now=now, snapshot=snapshot, start=_recent_from(now))
+        return scan(scope=Scope(), now=now, snapshot=snapshot, start=recent_from(now))
 
 
 def scan_older(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
     """What is older than that, within the retention horizon, into the history lane; None while another process is at it."""
     with transaction.atomic():
-        if not _is_ours(LOCK_OLDER):
+        if not is_ours(LOCK_OLDER):
             return None
         return _scan_older(Scope(), now, snapshot)
 
@@ -66,13 +66,13 @@ def refill_history(*, now: Micros, snapshot: Snapshot) -> Scanned | None:
     """`scan_older` of the series that wait for room, once half of the lane is free; None where nobody waits or there is no room yet."""
     with transaction.atomic():
         free = room(lane=Lane.HISTORY, tier="")
-        if 2 * free < settings.HISTORY_BACKFILL_CAP or not (waiting := history_waits.series_ids()) or not _is_ours(LOCK_OLDER):
+        if 2 * free < settings.HISTORY_BACKFILL_CAP or not (waiting := history_waits.series_ids()) or not is_ours(LOCK_OLDER):
             return None
         return _scan_older(Scope(series_ids=waiting), now, snapshot)
 
 
 def _scan_older(scope: Scope, now: Micros, snapshot: Snapshot) -> Scanned:
-    return scan(scope=scope, now=now, snapshot=snapshot, lane=Lane.HISTORY, end=_recent_from(now))
+    return scan(scope=scope, now=now, snapshot=snapshot, lane=Lane.HISTORY, end=recent_from(now))
 
 
 def scan(
@@ -161,15 +161,16 @@ def _tell_dropped(tier: str, some: Sequence[Gap], *, count: int, lane: Lane) -> 
 
 def lane_of(gap: Gap, *, now: Micros) -> Lane:
     """By its age."""
-    return Lane.RECENT if gap.start >= _recent_from(now) else Lane.HISTORY
+    return Lane.RECENT if gap.start >= recent_from(now) else Lane.HISTORY
 
 
-def _recent_from(now: Micros) -> Micros:
+def recent_from(now: Micros) -> Micros:
+    """Where the past begins that the scan of each minute looks at."""
     hours: int = settings.RECENT_SCAN_HOURS
     return now - hours * 3_600 * SECOND_US
 
 
-def _is_ours(lock: int) -> bool:
+def is_ours(lock: int) -> bool:
     """Until the end of this transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock])

@@ -7,7 +7,19 @@ from typing import Any
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from collector.models import Bar, BarRevision, Coverage, DailyBar, Instrument, LatestQuote, Quote, Series, Tier
+from collector.models import (
+    Absence,
+    Bar,
+    BarRevision,
+    Coverage,
+    DailyBar,
+    Incident,
+    Instrument,
+    LatestQuote,
+    Quote,
+    Series,
+    Tier,
+)
 from collector.partitions import BARS, QUOTES, ensure_partitions, forget_known
 from providers.models import Provider
 
@@ -140,6 +152,33 @@ def make_coverage(
 ) -> Coverage:
     """A coverage row of spans."""
     return Coverage.objects.create(series=series, session=session, held=_spans(held), empty=_spans(empty))
+
+
+def make_absence(series: Series, spans: Sequence[tuple[datetime, datetime]], **values: Any) -> Absence:
+    """An answer that was silent about spans of one session, and believed by the rule `settled` unless said otherwise."""
+    plain = {"feed_scope": "consolidated", "is_believed": True, "why": "settled", "asked_at": RECORDED}
+    given = {**plain, "provider": values.pop("provider", None) or make_provider(), **values}
+    return Absence.objects.create(series=series, session=spans[0][0].date(), spans=_spans(spans), **given)
+
+
+def make_incident(**values: Any) -> Incident:
+    """An open outage of ten minutes of XNYS, as docs/api.md shows one."""
+    plain = {
+        "pk": 7,
+        "calendar": "XNYS",
+        "interval": "1m",
+        "start": at("2026-11-20 14:35"),
+        "end": at("2026-11-20 14:45"),
+        "series_now": 212,
+        "series_worst": 8_000,
+        "tiers": ["T0", "T1"],
+        "symbols": ["AAPL", "MSFT"],
+        "cause": "vendor_outage",
+        "providers": {"polygon": {"circuit_open": 8_000}},
+        "found_at": at("2026-11-20 14:46"),
+        "last_seen_at": at("2026-11-20 14:52"),
+    }
+    return Incident.objects.create(**{**plain, **values})
 
 
 def _spans(spans: Sequence[tuple[datetime, datetime]]) -> Multirange[datetime]:

@@ -8,9 +8,11 @@ import pytest
 import time_machine
 
 from collector.api_schemas import BarsIn, CoverageIn, GapsIn, InstrumentsIn, LatestQuotesIn, QuotesIn
+from collector.incidents_api import IncidentsIn
 from collector.models import Instrument
 from collector.services.instruments import load_instruments
-from tests.integration.rest.rows import at, make_bar, make_coverage, make_provider, make_quote, make_series
+from tests.integration.rest.dead_rows import make_job
+from tests.integration.rest.rows import at, make_absence, make_bar, make_coverage, make_incident, make_quote, make_series
 
 pytestmark = pytest.mark.django_db
 TEXT = (Path(__file__).parents[3] / "docs/api.md").read_text()
@@ -28,8 +30,24 @@ def _bar():
     series = make_series()
     start = at("2026-11-20 14:30")
     make_bar(series, start)
-    make_coverage(series, start.date(), held=[(start, at("2026-11-20 14:31"))])
-    make_provider()
+    make_coverage(
+        series,
+        start.date(),
+        held=[(start, at("2026-11-20 14:31"))],
+        empty=[(at("2026-11-20 14:31"), at("2026-11-20 14:35"))],
+    )
+    make_absence(series, [(at("2026-11-20 14:31"), at("2026-11-20 14:35"))])
+    said = {"at": "2026-11-20T14:50:00+00:00", "provider": "polygon", "code": "circuit_open", "http_status": None}
+    make_job(
+        series,
+        at("2026-11-20 14:35"),
+        pk=4711,
+        state="parked",
+        due_at=at("2026-11-20 15:02"),
+        attempts=2,
+        tries=[{**said, "message": "polygon: its breaker is open"}],
+    )
+    make_incident()
     make_quote(series.instrument, start, is_latest=True)
     with time_machine.travel(at("2026-11-22 12:00"), tick=False):
         yield
@@ -49,6 +67,10 @@ def test_quotes_are_as_documented_when_asked_for(client):
 def test_coverage_is_as_documented_when_the_example_is_run(client):
     address = example("/coverage", "").strip().removeprefix("GET ")
     assert client.get(address).json() == json.loads(example("/coverage", "json"))
+
+
+def test_incidents_are_as_documented_when_asked_for(client):
+    assert client.get("/incidents").json() == json.loads(example("/incidents", "json"))
 
 
 def test_gaps_are_as_documented_when_the_example_is_run(client):
@@ -84,6 +106,7 @@ def test_example_file_loads_when_it_is_tried():
         ("/instruments", InstrumentsIn),
         ("/coverage", CoverageIn),
         ("/coverage/gaps", GapsIn),
+        ("/incidents", IncidentsIn),
     ],
 )
 def test_every_parameter_is_documented(section, schema):

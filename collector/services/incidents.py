@@ -1,0 +1,176 @@
+"""Incidents: opened when many series miss the same time, grown with it, ended when nothing of it is missing any more."""
+
+import logging
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+
+from collector.core.incidents import Grown, Known, crowded, grown, missing_series
+from collector.models import Incident, Series
+from collector.selectors.gaps import Gap, Scope, find_gaps
+from collector.selectors.incident_jobs import Heard, heard_of
+from collector.services.gap_scan import is_ours, recent_from
+from providers.market.calendar import get_calendar
+from providers.market.types import Hours, Interval, Micros, MicrosArray, from_us, to_us
+from providers.policy import Snapshot
+
+log = logging.getLogger(__name__)
+
+LOCK = 0x6D64_696E_6369
+"""One look at a time in the fleet: nobody else writes incidents."""
+KEPT = timedelta(days=90)
+SYMBOLS = 20
+MOST_NEW = 100
+"""New incidents of one look and kind; what is over is found by the next one."""
+
+
+def look_recent(*, now: Micros, snapshot: Snapshot) -> None:
+    """Open, grow and end incidents by what is missing of the last `RECENT_SCAN_HOURS`. Nothing while another process is at it."""
+    _look(now=now, snapshot=snapshot, since=recent_from(now))
+
+
+def look_all(*, now: Micros, snapshot: Snapshot) -> None:
+    """The same as far back as an open incident reaches, so that older ones end too; new ones are still looked for in those hours only."""
+    oldest = Incident.objects.filter(ended_at=None).order_by("start").values_list("start", flat=True).first()
+    since = recent_from(now)
+    _look(now=now, snapshot=snapshot, since=since if oldest is None else min(since, to_us(oldest)))
+
+
+def delete_old(*, now: datetime) -> None:
+    """Delete incidents that ended longer ago than they are kept."""
+    Incident.objects.filter(ended_at__lt=now - KEPT).delete()
+
+
+@dataclass(slots=True)
+class _Lost:
+    """Gaps of one calendar and interval as columns: an outage of years over thousands of series must fit into memory."""
+
+    series: "array[int]" = field(default_factory=lambda: array("q"))
+    starts: "array[int]" = field(default_factory=lambda: array("q"))
+    ends: "array[int]" = field(default_factory=lambda: array("q"))
+    hours: Hours = Hours.REGULAR
+
+    def add(self, gap: Gap) -> None:
+        """One more."""
+        self.series.append(gap.series_id)
+        self.starts.append(gap.start)
+        self.ends.append(gap.end)
+        if gap.hours is Hours.EXTENDED:
+            self.hours = gap.hours
+
+    def columns(self) -> tuple[MicrosArray, MicrosArray, MicrosArray]:
+        """Starts, ends, series."""
+        return np.array(self.starts, np.int64), np.array(self.ends, np.int64), np.array(self.series, np.int64)
+
+
+Kind = tuple[str, Interval]
+
+
+def _look(*, now: Micros, snapshot: Snapshot, since: Micros) -> None:
+    with transaction.atomic():
+        if not is_ours(LOCK):
+            return
+        lost = _lost(now=now, snapshot=snapshot, since=since)
+        open_rows: dict[Kind, list[Incident]] = {}
+        for row in Incident.objects.filter(ended_at=None, end__gt=from_us(since)).order_by("pk"):
+            open_rows.setdefault((row.calendar, Interval(row.interval)), []).append(row)
+        for kind in sorted(lost.keys() | open_rows.keys()):
+            _of_kind(kind, lost.get(kind, _Lost()), open_rows.get(kind, []), now=now, since=since)
+
+
+def _lost(*, now: Micros, snapshot: Snapshot, since: Micros) -> dict[Kind, _Lost]:
+    calendars = dict(Series.objects.order_by().filter(is_active=True).values_list("pk", "instrument__calendar"))
+    found: dict[Kind, _Lost] = {}
+    for gap in find_gaps(scope=Scope(), snapshot=snapshot, now=now, start=since, lost=True):
+        if (calendar := calendars.get(gap.series_id)) is not None:  # else switched off this very moment
+            found.setdefault((calendar, gap.interval), _Lost()).add(gap)
+    return found
+
+
+def _of_kind(kind: Kind, lost: _Lost, rows: Sequence[Incident], *, now: Micros, since: Micros) -> None:
+    starts, ends, series = lost.columns()
+    spans = crowded(starts, ends, least=settings.INCIDENT_SERIES)
+    by_number = {row.pk: row for row in rows}
+    known = [Known(row.pk, to_us(row.start), to_us(row.end)) for row in rows]
+    new = 0
+    for one in grown(spans, known, _slots(kind, lost.hours, spans)):
+        missing = missing_series(starts, ends, series, start=one.start, end=one.end)
+        if one.number is not None:
+            _absorb([by_number[number] for number in one.absorbed], by_number[one.number], now=now)
+            _go_on(by_number[one.number], one, missing, now=now, is_seen_whole=one.start >= since)
+        elif one.end > recent_from(now) and (new := new + 1) <= MOST_NEW:
+            _open(kind, one, missing, now=now)
+
+
+def _slots(kind: Kind, hours: Hours, spans: MicrosArray) -> MicrosArray:
+    """What is expected between the first and the last of the spans."""
+    calendar, interval = kind
+    if not len(spans):
+        return np.empty(0, dtype=np.int64)
+    return get_calendar(calendar, hours).slots(interval, int(spans[0, 0]), int(spans[-1, 1]))
+
+
+def _open(kind: Kind, one: Grown, missing: MicrosArray, *, now: Micros) -> None:
+    calendar, interval = kind
+    row = Incident(
+        calendar=calendar,
+        interval=interval,
+        start=from_us(one.start),
+        end=from_us(one.end),
+        found_at=from_us(now),
+        series_worst=0,
+        tiers=[],
+        symbols=[],
+    )
+    _write(row, missing, now=now)
+    log.warning(
+        "incident %d: %d series of %s %s miss %s to %s, e.g. %s: %s",
+        row.pk, row.series_now, calendar, interval.value, row.start.isoformat(), row.end.isoformat(),
+        ", ".join(row.symbols[:3]), row.cause, extra={"action": "incident_opened"},
+    )  # fmt: skip
+
+
+def _go_on(row: Incident, one: Grown, missing: MicrosArray, *, now: Micros, is_seen_whole: bool) -> None:
+    """Its new span, and what is still missing of it. Only who saw the whole span can say that nothing is."""
+    row.start, row.end = from_us(one.start), from_us(one.end)
+    if len(missing):
+        _write(row, missing, now=now)
+    elif is_seen_whole:
+        row.series_now, row.ended_at = 0, from_us(now)
+        row.save()
+        log.warning(
+            "incident %d ended: nothing of %s to %s is missing any more of %s %s; %d series did at the worst",
+            row.pk, row.start.isoformat(), row.end.isoformat(), row.calendar, row.interval, row.series_worst,
+            extra={"action": "incident_ended"},
+        )  # fmt: skip
+
+
+def _write(row: Incident, missing: MicrosArray, *, now: Micros) -> None:
+    """What is missing now and what its jobs heard, into the row."""
+    about = Series.objects.filter(pk__in=missing.tolist()).order_by("instrument__symbol", "pk")
+    row.series_now, row.last_seen_at = len(missing), from_us(now)
+    row.tiers = sorted({*row.tiers, *about.order_by().values_list("tier_id", flat=True).distinct()})
+    if row.series_now > row.series_worst:
+        row.series_worst = row.series_now
+        row.symbols = list(about.values_list("instrument__symbol", flat=True)[:SYMBOLS])
+    _listen(row, heard_of(calendar=row.calendar, interval=Interval(row.interval), start=row.start, end=row.end))
+    row.save()
+
+
+def _listen(row: Incident, heard: Heard) -> None:
+    """What was heard once stays: jobs that are done are deleted in time."""
+    if heard.providers or not row.cause:
+        row.cause, row.providers = heard.cause.value, heard.providers
+
+
+def _absorb(rows: Sequence[Incident], into: Incident, *, now: Micros) -> None:
+    """End those that turned out to be one with another, before it grows over them."""
+    for row in rows:
+        row.ended_at, row.part_of, row.series_now = from_us(now), into, 0
+        row.save()
+        log.warning("incident %d is part of incident %d", row.pk, into.pk, extra={"action": "incident_absorbed"})
