@@ -204,6 +204,9 @@ UNFOLD = {
                     _link("Incidents", "crisis_alert", "admin:collector_incident_changelist", "collector.view_incident"),
                     _link("Quotes", "request_quote", "admin:collector_quotes", "collector.view_quoteseries"),
                     _link("Dead letters", "heart_broken", "admin:collector_deadletter_changelist", "collector.view_deadletter"),
+                    _link(
+                        "Bulk operations", "playlist_play", "admin:ops_bulkoperation_changelist", "collector.view_deadletter"
+                    ),
                     _link("Rejected bars", "block", "admin:collector_rejectedbar_changelist", "collector.view_rejectedbar"),
                     _link(
                         "Rejected quotes", "block", "admin:collector_rejectedquote_changelist", "collector.view_rejectedquote"

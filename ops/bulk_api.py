@@ -1,7 +1,6 @@
 """Endpoints about operations on many dead letters. Each makes one call of `ops.bulk`."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from django.http import HttpRequest
 from ninja import Path, Query, Router
@@ -47,16 +46,17 @@ def preview_bulk(request: HttpRequest, query: Query[BulkIn]) -> dict[str, object
 def start_bulk(request: HttpRequest, query: Query[BulkIn]) -> dict[str, object]:
     """It is about the jobs that fit now; those that die later are not swept in."""
     refuse_unknown(request, BulkIn)
+    now = clock.now()
     operation = operating.start(
         of_request(request),
         kind=query.kind,
         fitting=query.filter(),
-        now=clock.now(),
+        now=now,
         asking=query.asking(),
         abandon=query.abandon,
         reason=query.note,
     )
-    return operation_as_json(operation)
+    return operation_as_json(operation, now=now)
 
 
 @router.get("", response=OperationsOut, openapi_extra=READ_ERRORS, summary="Operations on dead jobs, newest first")
@@ -64,13 +64,14 @@ def list_bulk(request: HttpRequest, query: Query[OperationsIn]) -> dict[str, obj
     """One page; hand `next` back as `after`."""
     refuse_unknown(request, OperationsIn)
     page = reading.page(of_request(request), limit=query.limit, after=query.after)
-    return {"operations": [operation_as_json(one) for one in page.operations], "next": page.next}
+    now = clock.now()
+    return {"operations": [operation_as_json(one, now=now) for one in page.operations], "next": page.next}
 
 
 @router.get("/{operation_id}", response=OperationOut, openapi_extra=READ_ERRORS, summary="How far one operation is")
 def show_bulk(request: HttpRequest, operation_id: Path[OperationId]) -> dict[str, object]:
     """As its last tick left it."""
-    return operation_as_json(reading.show(of_request(request), operation_id=operation_id))
+    return operation_as_json(reading.show(of_request(request), operation_id=operation_id), now=clock.now())
 
 
 @router.post(
@@ -111,5 +112,5 @@ def cancel_bulk(request: HttpRequest, operation_id: Path[OperationId], query: Qu
 
 def _changed(act: Callable[..., BulkOperation], request: HttpRequest, operation_id: int, query: NoteIn) -> dict[str, object]:
     refuse_unknown(request, NoteIn)
-    now: datetime = clock.now()
-    return operation_as_json(act(of_request(request), operation_id=operation_id, now=now, reason=query.note))
+    now = clock.now()
+    return operation_as_json(act(of_request(request), operation_id=operation_id, now=now, reason=query.note), now=now)

@@ -49,6 +49,13 @@ def seconds_for(*, jobs: int, chunk: int, is_trial: bool) -> int:
     return max(0, ticks - 1) * TICK_SECONDS
 
 
+def told_time(seconds: int) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"
+
+
 class Step(StrEnum):
     """What an operation that runs does next."""
 

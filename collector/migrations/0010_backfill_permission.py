@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collector', '0007_withdrawals'),
+        ('collector', '0009_incidents'),
     ]
 
     operations = [

@@ -1,6 +1,7 @@
 """The pages behind the buttons of dead letters: how many, which, and what would become of them. A GET changes nothing."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -12,6 +13,8 @@ from django.views.generic import FormView
 from unfold.views import UnfoldModelAdminViewMixin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
+from collector.core.bulk import TICK_SECONDS, TRIAL, told_time
+from collector.core.requeued import Requeued
 from collector.models import BackfillState, DeadLetter
 from collector.selectors.dead_letters import LetterFilter, letters
 from collector.services.dead_letters import Asking
@@ -19,11 +22,17 @@ from marketdata_site.observability import clock
 from ops import dead_letters
 from ops.actors import of_page
 from ops.admin.dead_letter_filters import filter_of
+from ops.bulk import operating, planning
+from ops.bulk.planning import Plan
 from ops.dead_letters import DISCARD, LIMIT, MOST_AT_ONCE, REQUEUE
+from ops.models import BulkKind, BulkOperation
 from providers.api_errors import ApiError
 from providers.models import Provider
 
 SAMPLE = 10
+PAGE = 50
+"""Rows of a page of the list. More than that are requeued by a bulk operation."""
+OPERATIONS = "admin:ops_bulkoperation_changelist"
 LIST = "admin:collector_deadletter_changelist"
 _AS_BEFORE, _AS_ROUTED = "", "-"
 
@@ -90,6 +99,8 @@ class Act(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # unfold
     verb: ClassVar[str]
     means: ClassVar[str]
     needs_ids: ClassVar[bool] = True
+    after = LIST
+    """Where it leads to once it is done."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """How many, a sample, and what they mean to do."""
@@ -110,7 +121,8 @@ class Act(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # unfold
             messages.success(self.request, self._act(form))
         except ApiError as error:
             messages.error(self.request, f"Nothing was done: {error.message}")
-        return HttpResponseRedirect(reverse(LIST))
+            return HttpResponseRedirect(reverse(LIST))
+        return HttpResponseRedirect(reverse(self.after))
 
     def _act(self, form: forms.Form) -> str:
         raise NotImplementedError
@@ -118,7 +130,7 @@ class Act(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # unfold
     def _which(self) -> LetterFilter | Sequence[int]:
         """Raises: Http404 for nonsense."""
         text = self.request.GET.get("ids", "")
-        if not text and not self.needs_ids:
+        if not text and (not self.needs_ids or "all" in self.request.GET):
             return filter_of(self.request.GET)
         parts = text.split(",")
         if not all(part.isascii() and part.isdecimal() and len(part) < 18 for part in parts):
@@ -141,23 +153,49 @@ class RequeuePage(Act):
         "The jobs begin anew, those that died first first, with all their attempts ahead of them. "
         "What has no room under its tier's cap stays dead."
     )
+    means_in_bulk = (
+        f"The jobs begin anew in the background, those that died first first, with all their attempts ahead of them. {TRIAL} of them "
+        "go first; if half of those die again, the operation pauses itself. What has no room under its tier's cap waits for it. "
+        "Jobs that die from now on are not swept in."
+    )
     needs_ids = False
 
-    def get_form_class(self) -> type[forms.Form]:
-        """A limit where a filter chooses."""
-        return RequeueManyForm if isinstance(self._which(), LetterFilter) else RequeueForm
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """And what would become of them, by the limit that is asked for."""
-        context = super().get_context_data(**kwargs)
+    @cached_property
+    def planned(self) -> Requeued:
+        """What would become of them at once, by the limit that is asked for."""
         which = self._which()
         limit = LIMIT if isinstance(which, LetterFilter) else len(which)
-        planned = dead_letters.preview(of_page(self.request), which=which, limit=limit, now=clock.now())
-        return context | {"count": planned.matched, "planned": planned, "limit": limit}
+        return dead_letters.preview(of_page(self.request), which=which, limit=limit, now=clock.now())
+
+    def is_bulk(self) -> bool:
+        """Whether a bulk operation does it: more than a page, unless the page that was shown had a limit."""
+        if self.request.method == "POST":
+            return isinstance(self._which(), LetterFilter) and "limit" not in self.request.POST
+        return isinstance(self._which(), LetterFilter) and self.planned.matched > PAGE
+
+    def get_form_class(self) -> type[forms.Form]:
+        """A limit where a filter chooses few."""
+        return RequeueManyForm if isinstance(self._which(), LetterFilter) and not self.is_bulk() else RequeueForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """And what would become of them."""
+        context = super().get_context_data(**kwargs)
+        if self.is_bulk():
+            which = self._which()
+            assert isinstance(which, LetterFilter)
+            plan = planning.preview(of_page(self.request), kind=BulkKind.REQUEUE, fitting=which, now=clock.now())
+            return context | _told_plan(plan) | {"means": self.means_in_bulk}
+        return context | {"count": self.planned.matched, "planned": self.planned, "limit": LIMIT}
 
     def _act(self, form: forms.Form) -> str:
         assert isinstance(form, RequeueForm)
         actor, which, note, now = of_page(self.request), self._which(), form.cleaned_data["note"], clock.now()
+        if self.is_bulk():
+            assert isinstance(which, LetterFilter)
+            self.after = OPERATIONS
+            return _told_start(
+                operating.start(actor, kind=BulkKind.REQUEUE, fitting=which, now=now, asking=form.asking(), reason=note)
+            )
         if not isinstance(which, LetterFilter) and len(which) == 1:
             dead_letters.requeue_one(actor, job_id=which[0], now=now, asking=form.asking(), reason=note)
             return f"Job {which[0]} waits for a worker."
@@ -182,12 +220,17 @@ class DiscardPage(Act):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """And how many."""
         context = super().get_context_data(**kwargs)
+        if isinstance(which := self._which(), LetterFilter):
+            plan = planning.preview(of_page(self.request), kind=BulkKind.DISCARD, fitting=which, now=clock.now())
+            return context | _told_plan(plan)
         return context | {"count": self._rows(self._which()).filter(backfill__state=BackfillState.DEAD).count()}
 
     def _act(self, form: forms.Form) -> str:
         actor, which, said = of_page(self.request), self._which(), form.cleaned_data
-        assert not isinstance(which, LetterFilter)
         about = {"now": clock.now(), "reason": said["note"], "abandon": said["abandon"]}
+        if isinstance(which, LetterFilter):
+            self.after = OPERATIONS
+            return _told_start(operating.start(actor, kind=BulkKind.DISCARD, fitting=which, **about))
         if len(which) == 1:
             dead_letters.discard_one(actor, job_id=which[0], **about)
             return f"Job {which[0]} is discarded. Its page can undo that for 7 days."
@@ -211,3 +254,12 @@ class UndoPage(Act):
         (number, *_) = self._which()  # type: ignore[misc]  # ids are needed
         dead_letters.undo_discard(of_page(self.request), job_id=number, now=clock.now())
         return f"Job {number} is dead again."
+
+
+def _told_plan(plan: Plan) -> dict[str, Any]:
+    """For the page that asks."""
+    return {"count": plan.matched, "bulk": plan, "tick": TICK_SECONDS, "takes": told_time(plan.seconds) if plan.seconds else ""}
+
+
+def _told_start(operation: BulkOperation) -> str:
+    return f"Bulk operation {operation.pk} is started: {operation.matched:,} jobs."

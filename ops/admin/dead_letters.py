@@ -20,7 +20,7 @@ from collector.selectors.dead_letter_stats import top_fingerprints
 from collector.selectors.dead_letters import tries_of
 from marketdata_site.observability import clock
 from ops.admin.dead_letter_filters import FILTERS, address_of
-from ops.admin.dead_letter_pages import DiscardPage, RequeuePage, UndoPage
+from ops.admin.dead_letter_pages import OPERATIONS, PAGE, DiscardPage, RequeuePage, UndoPage
 from ops.dead_letters import BULK, DISCARD, REQUEUE
 from providers.admin.marks import moment, tag
 from providers.admin_tools import InfinitePaginator, ReadOnlyAdmin
@@ -41,7 +41,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     sortable_by = ()
     paginator = InfinitePaginator
     show_full_result_count = False
-    list_per_page = 50
+    list_per_page = PAGE
     list_before_template = "admin/ops/dead_letter_causes.html"
     actions = ("requeue_chosen", "discard_chosen")
     actions_detail = ("requeue_this", "discard_this", "undo_this")
@@ -66,7 +66,10 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         context = {
             "causes": [(cause, address_of(fingerprint=cause.fingerprint)) for cause in top_fingerprints()],
             "requeue_all": f"{reverse('admin:dead_letters_requeue')}?{request.GET.urlencode()}",
+            "discard_all": f"{reverse('admin:dead_letters_discard')}?{urlencode({**request.GET.dict(), 'all': 'yes'})}",
+            "operations": reverse(OPERATIONS),
             "may_requeue_all": self.has_requeue_permission(request) and "state" not in request.GET,
+            "may_discard_all": self.has_discard_permission(request) and "state" not in request.GET,
         }
         found: HttpResponseBase = super().changelist_view(request, {**(extra_context or {}), **context, "now": clock.now()})
         return found

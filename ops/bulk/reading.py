@@ -1,6 +1,7 @@
 """Operations as operators see them. All of it stands in their rows: nothing is counted when somebody looks."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from collector.core.bulk import TRIAL, Step, next_step, seconds_for
@@ -10,6 +11,8 @@ from ops.models import BulkKind, BulkOperation, BulkState
 from providers.api_errors import NotFound
 
 LIMIT = 20
+UNSEEN = timedelta(seconds=60)
+"""An operation that runs is looked at every few seconds where workers run."""
 SKIPPED = ("gone", "series_inactive", "abandoned")
 
 
@@ -60,17 +63,16 @@ def skipped_of(operation: BulkOperation) -> dict[str, int]:
     return {cause: count for cause in SKIPPED if (count := getattr(operation, cause))}
 
 
-def why_of(operation: BulkOperation) -> str:
+def why_of(operation: BulkOperation, *, now: datetime) -> str:
     """Why it does not move, empty where it does."""
     if operation.state == BulkState.PAUSED:
         return operation.paused_why
-    if operation.state != BulkState.RUNNING or not operation.left:
+    if operation.state != BulkState.RUNNING:
         return ""
+    if now - operation.updated_at > UNSEEN:
+        return f"no worker has looked at it since {operation.updated_at:%Y-%m-%d %H:%M:%S} UTC"
     if step_of(operation) is Step.WAIT:
-        return (
-            f"waits for the first {TRIAL} jobs to show that it is worth going on: {operation.filled} filled, "
-            f"{operation.dead_again} dead again, {open_of(operation)} still open"
-        )
+        return f"waits for the first {TRIAL} jobs to show whether it is worth going on"
     return "waits for room under the caps of the tiers" if operation.at_cap == operation.left else ""
 
 
@@ -96,13 +98,13 @@ def counts_of(operation: BulkOperation) -> dict[str, Any]:
     return {**counts, "filled": operation.filled, "dead_again": operation.dead_again, "open": open_of(operation)}
 
 
-def operation_as_json(operation: BulkOperation) -> dict[str, Any]:
+def operation_as_json(operation: BulkOperation, *, now: datetime) -> dict[str, Any]:
     """For answers."""
     return {
         "operation_id": operation.pk,
         "kind": operation.kind,
         "state": operation.state,
-        "why": why_of(operation) or None,
+        "why": why_of(operation, now=now) or None,
         "filter": operation.filter,
         "pin": operation.asking.get("pin"),
         "exclude": operation.asking.get("exclude"),

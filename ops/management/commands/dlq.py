@@ -1,4 +1,4 @@
-"""`manage.py dlq list|show|requeue|discard|undo|stats`: jobs that gave up filling a gap, and what is done about them."""
+"""`manage.py dlq list|show|requeue|discard|undo|stats|bulk`: jobs that gave up filling a gap, and what is done about them."""
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError
@@ -9,16 +9,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from collector.core.requeued import Requeued
-from collector.core.times import parse_instant
 from collector.models import BackfillState
 from collector.selectors.dead_letters import LetterFilter, letter_as_json, letter_in_full
-from collector.services.dead_letters import Asking
 from marketdata_site.observability import clock
 from ops import dead_letters
 from ops.actors import of_command
+from ops.management import dlq_bulk
+from ops.management.dlq_options import add_asking, add_filters, asking_of, filter_of
 from providers.api_errors import ApiError
-
-_FILTERS = ("tier", "interval", "symbol", "provider", "reason", "fingerprint", "older_than", "newer_than")
 
 
 class Command(BaseCommand):
@@ -31,7 +29,7 @@ class Command(BaseCommand):
         """What to do, and to which."""
         verbs = parser.add_subparsers(dest="verb", required=True)
         listing = verbs.add_parser("list", help="dead letters, newest first")
-        _add_filters(listing)
+        add_filters(listing)
         listing.add_argument("--discarded", action="store_true", help="those that were discarded instead")
         listing.add_argument("--limit", type=_positive, default=dead_letters.LIMIT)
         show = verbs.add_parser("show", help="one dead letter with its tries")
@@ -44,6 +42,7 @@ class Command(BaseCommand):
         undo = verbs.add_parser("undo", help="make a discarded job dead again")
         undo.add_argument("job_id", type=int)
         stats = verbs.add_parser("stats", help="how many are dead, since when, and of what")
+        dlq_bulk.add_arguments(verbs.add_parser("bulk", help="many at once, in the background"))
         for one in (listing, show, stats):
             one.add_argument("--json", action="store_true", help="all of it, for programs")
 
@@ -56,7 +55,7 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any], now: datetime) -> None:
         state = BackfillState.DISCARDED if options["discarded"] else BackfillState.DEAD
-        page = dead_letters.page(of_command(), fitting=_filter(options), state=state, limit=options["limit"])
+        page = dead_letters.page(of_command(), fitting=filter_of(options), state=state, limit=options["limit"])
         rows = [letter_as_json(letter) for letter in page.letters]
         if options["json"]:
             self._print(rows)
@@ -86,7 +85,7 @@ class Command(BaseCommand):
                 which=which,
                 limit=options["limit"],
                 now=now,
-                asking=Asking(pin=options["pin"], exclude=options["exclude"]),
+                asking=asking_of(options),
                 reason=options["why"],
             )
         self.stdout.write(_said(result, is_dry=options["dry_run"]))
@@ -123,6 +122,9 @@ class Command(BaseCommand):
         if not rows:
             self.stdout.write("no job is dead")
 
+    def _bulk(self, options: dict[str, Any], now: datetime) -> None:
+        dlq_bulk.handle(options, out=self.stdout, now=now)
+
     def _print(self, body: object) -> None:
         self.stdout.write(json.dumps(body, indent=2, default=_text))
 
@@ -130,26 +132,11 @@ class Command(BaseCommand):
 def _add_requeue(parser: ArgumentParser) -> None:
     parser.add_argument("job_id", type=int, nargs="*", help="which; or --all with filters")
     parser.add_argument("--all", action="store_true", help="all that fit the filters")
-    _add_filters(parser)
+    add_filters(parser)
     parser.add_argument("--limit", type=_positive, default=dead_letters.LIMIT, help="most at once, those that died first first")
-    parser.add_argument("--pin", help="ask only this provider; empty: as routing says again")
-    parser.add_argument("--exclude", action="append", help="never ask this provider")
+    add_asking(parser)
     parser.add_argument("--why", default="", help="kept with the record of it")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be requeued")
-
-
-def _add_filters(parser: ArgumentParser) -> None:
-    for name in _FILTERS:
-        is_time = name.endswith("_than")
-        text = f"died {'before' if name == 'older_than' else 'at or after'}, such as 2026-11-20T14:30:00Z" if is_time else None
-        parser.add_argument(f"--{name.replace('_', '-')}", type=_instant if is_time else str, help=text)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
 
 
 def _positive(text: str) -> int:
@@ -158,12 +145,8 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _filter(options: dict[str, Any]) -> LetterFilter:
-    return LetterFilter(**{name: options[name] for name in _FILTERS})
-
-
 def _which(options: dict[str, Any]) -> LetterFilter | Sequence[int]:
-    wanted = _filter(options)
+    wanted = filter_of(options)
     if bool(options["job_id"]) == options["all"] or (options["job_id"] and wanted != LetterFilter()):
         raise CommandError("name jobs, or --all with or without filters")
     return wanted if options["all"] else options["job_id"]

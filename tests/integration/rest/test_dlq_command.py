@@ -1,6 +1,7 @@
 """`manage.py dlq`: the same as `/ops/dlq`, for a terminal."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -9,7 +10,8 @@ from django.core.management import CommandError, call_command
 
 from collector.models import Abandonment, Backfill, BackfillState
 from ops.actors import command_user
-from ops.models import AuditEntry
+from ops.bulk.advancing import advance_all
+from ops.models import AuditEntry, BulkOperation
 from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import at, make_series
 
@@ -94,3 +96,76 @@ def test_stats_tell_depth_age_and_causes():
         "  1 of f00d out_of_attempts polygon: polygon answered HTTP 500",
     ]
     assert json.loads(run("stats", "--json"))["fingerprints"][0]["depth"] == 1
+
+
+class TestBulk:
+    """`dlq bulk`: workers do it, the terminal looks on."""
+
+    def test_progress_is_told_until_the_end(self, monkeypatch):
+        series = make_series()
+        for n in range(30):
+            make_dead(series, n)
+        moments = iter(NOW + n * timedelta(seconds=5) for n in range(9))
+
+        def work(_: float) -> None:
+            """What workers do between two looks."""
+            advance_all(now=next(moments))
+            Backfill.objects.filter(state=BackfillState.QUEUED).update(state=BackfillState.DONE)
+
+        monkeypatch.setattr("ops.management.dlq_bulk.time.sleep", work)
+        said = run("bulk", "requeue", "--tier", "T0", "--why", "vendor is back").splitlines()
+        number = BulkOperation.objects.get().pk
+        assert said == [
+            "30 matched: 30 eligible; 20 jobs every 5 s, at least 5 s in all",
+            f"bulk operation {number} is started",
+            f"{number}  requeue running: 0 of 30 requeued, 30 left",
+            f"{number}  requeue running: 20 of 30 requeued (0 filled, 0 dead again, 20 open), 10 left; waits for the first 20 jobs "
+            "to show whether it is worth going on",
+            f"{number}  requeue done: 30 of 30 requeued (20 filled, 0 dead again, 10 open)",
+        ]
+        assert AuditEntry.objects.order_by("pk")[0].who == command_user()
+        assert json.loads(run("bulk", "show", number, "--json"))["reason"] == "vendor is back"
+        assert run("bulk", "list").splitlines() == said[-1:]
+
+    def test_interrupted_terminal_leaves_it_running_and_says_so(self, monkeypatch):
+        make_dead(make_series())
+
+        def interrupt(_: float) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("ops.management.dlq_bulk.time.sleep", interrupt)
+        said = run("bulk", "discard", "--all")
+        number = BulkOperation.objects.get().pk
+        assert said.splitlines()[-1] == (
+            f"bulk operation {number} goes on in the background. `manage.py dlq bulk watch {number}` looks on again, "
+            f"`manage.py dlq bulk cancel {number}` ends it"
+        )
+        assert run("bulk", "pause", number, "--why", "wait") == (
+            f"{number}  discard paused: 0 of 1 discarded, 1 left; paused by {command_user()} through command: wait\n"
+        )
+        with pytest.raises(CommandError, match=f"bulk operation {number} is paused"):
+            run("bulk", "watch", number)
+        run("bulk", "resume", number)
+        advance_all(now=NOW)
+        assert run("bulk", "watch", number) == f"{number}  discard done: 1 of 1 discarded\n"
+        with pytest.raises(CommandError, match="is done, expected running or paused"):
+            run("bulk", "cancel", number)
+
+    def test_it_says_when_no_worker_runs(self):
+        make_dead(make_series())
+        run("bulk", "discard", "--all", "--background")
+        with time_machine.travel(NOW + timedelta(minutes=2), tick=False):
+            assert "no worker has looked at it since 2026-11-20 16:00:00 UTC" in run("bulk", "list")
+
+    @pytest.mark.parametrize("arguments", [(), ("--all", "--tier", "T0")])
+    def test_all_must_be_said_where_no_filter_is(self, arguments):
+        make_dead(make_series())
+        with pytest.raises(CommandError, match="give filters, or --all"):
+            run("bulk", "discard", *arguments)
+
+    def test_dry_run_changes_nothing(self):
+        make_dead(make_series())
+        assert (
+            run("bulk", "discard", "--all", "--dry-run") == "1 matched: 1 eligible; 1,000 jobs every 5 s\n"
+        )
+        assert not BulkOperation.objects.exists()
