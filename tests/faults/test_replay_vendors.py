@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from providers.simulator.wire import WIRE_FORMATS
 from tests.faults.test_replay_kill import replay
 from tests.recorded import DATA, needs_recorded
@@ -13,8 +11,7 @@ SYMBOLS = "AAPL,ADAUSDT,N225,SHY"
 """Days and minutes of stocks, across a change of the clocks and on another continent, and a coin."""
 
 
-@pytest.fixture(scope="module")
-def cells():
+def matrix():
     """What the matrix says, by vendor and series; and the status, the notes and the errors."""
     status, said, errors = replay(DATA, "--vendors", "all", "--symbols", SYMBOLS)
     lines = said[said.rindex("\nseries  ") :].strip().splitlines()
@@ -25,18 +22,18 @@ def cells():
 
 
 @needs_recorded
-def test_replay_of_every_vendor_succeeds_whatever_was_refused(cells):
-    status, table, lines, errors = cells
+def test_replay_of_every_vendor_brings_what_its_limits_allow_as_recorded_whatever_was_refused(subtests):
+    status, table, lines, errors = matrix()
     assert status == 0, errors
     assert sorted(table) == VENDORS
     assert any(line.endswith("tiingo has 1m bars of equity since 2017-05-01, asked for older ones") for line in lines)
+    for vendor, said in table.items():
+        with subtests.test(vendor):
+            assert_as_recorded(said, lines, errors)
 
 
-@needs_recorded
-@pytest.mark.parametrize("vendor", VENDORS)
-def test_vendor_alone_brings_what_its_limits_allow_as_recorded(cells, vendor):
-    _, table, lines, errors = cells
-    said = table[vendor]
+def assert_as_recorded(said, lines, errors):
+    """One vendor's column: each series is the same or was refused, with a note that says why."""
     assert set(said) == {"AAPL 1d", "AAPL 1m", "AAPL 5m", "AAPL 30m", "ADAUSDT 1m", "N225 1m", "SHY 1m"}
     assert {cell.split()[0] for cell in said.values()} <= {"same", "refused"}, errors
     assert said["ADAUSDT 1m"].startswith("same")
