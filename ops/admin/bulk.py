@@ -40,8 +40,8 @@ class BulkOperationAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     list_per_page = 20
     fieldsets = (
-        ("Operation", {"fields": ("about", "asks", "started", "reason")}),
-        ("Progress", {"fields": ("stands", "progress", "pace", "moved", "ended", "buttons")}),
+        ("Operation", {"fields": ("about", "asks", "started")}),
+        ("Progress", {"fields": ("progress", "stands", "buttons", "pace", "moved", "ended")}),
     )
     readonly_fields = ("about", "asks", "started", "stands", "progress", "pace", "moved", "ended", "buttons")
 
@@ -62,8 +62,15 @@ class BulkOperationAdmin(ReadOnlyAdmin):
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Buttons for those who may press one."""
-        may = any(request.user.has_perms(needed) for needed in operating.NEEDS.values())
-        return self.list_display if may else self.list_display[:-1]
+        return self.list_display if _may_act(request) else self.list_display[:-1]
+
+    def get_fieldsets(self, request: HttpRequest, obj: BulkOperation | None = None) -> Any:
+        """The same."""
+        if _may_act(request):
+            return self.fieldsets
+        return [
+            (title, {"fields": tuple(name for name in about["fields"] if name != "buttons")}) for title, about in self.fieldsets
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """The list; anew every few seconds while an operation runs."""
@@ -79,9 +86,9 @@ class BulkOperationAdmin(ReadOnlyAdmin):
         return _refreshing(found, [row] if (row := getattr(found, "context_data", {}).get("original")) else ())
 
     @admin.display(description="Operation")
-    def number(self, operation: BulkOperation) -> str:
+    def number(self, operation: BulkOperation) -> SafeString:
         """Its number and what it does."""
-        return f"{operation.pk} {operation.kind}"
+        return format_html('<span class="md-nowrap">{} {}</span>', operation.pk, operation.kind)
 
     @admin.display(description="Of which dead jobs")
     def about(self, operation: BulkOperation) -> SafeString:
@@ -102,7 +109,7 @@ class BulkOperationAdmin(ReadOnlyAdmin):
         """And why it does not move."""
         state = BulkState(operation.state)
         why = reading.why_of(operation, now=clock.now())
-        return format_html('{}<span class="md-why">{}</span>', tag(state.label, TONES[state]), why)
+        return format_html('<div>{}<span class="md-why">{}</span></div>', tag(state.label, TONES[state]), why)
 
     @admin.display(description="Started (UTC)")
     def started(self, operation: BulkOperation) -> SafeString:
@@ -145,14 +152,14 @@ class BulkOperationAdmin(ReadOnlyAdmin):
             else format_html('<span class="md-faint">{}</span>', "not yet")
         )
 
-    @admin.display(description="")
+    @admin.display(description="Actions")
     def buttons(self, operation: BulkOperation) -> SafeString:
         """What can be done in its state. They send the page's own form, and with it its CSRF token."""
         word = _BUTTONS.get(BulkState(operation.state))
         if word is None:
-            return format_html("{}", "")
+            return format_html('<span class="md-faint">{}</span>', "none: it has ended")
         return format_html(
-            '<span class="md-buttons"><button type="submit" class="md-button" formmethod="post" formnovalidate formaction="{}">{}</button>'
+            '<span class="md-buttons md-small"><button type="submit" class="md-button" formmethod="post" formnovalidate formaction="{}">{}</button>'
             '<a class="md-button md-quiet" href="{}">Cancel…</a></span>',
             reverse(f"admin:bulk_{word}", args=[operation.pk]),
             word.capitalize(),
@@ -170,6 +177,10 @@ class BulkOperationAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse(OPERATIONS))
 
         return act
+
+
+def _may_act(request: HttpRequest) -> bool:
+    return any(request.user.has_perms(needed) for needed in operating.NEEDS.values())
 
 
 def _refreshing(found: HttpResponseBase, shown: Iterable[BulkOperation]) -> HttpResponseBase:

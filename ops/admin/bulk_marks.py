@@ -17,7 +17,7 @@ def progress_bar(operation: BulkOperation) -> SafeString:
     bar = format_html_join("", '<i class="{}" style="width: {}%"></i>', widths)
     done, *rest = _words(operation)
     return format_html(
-        '<div class="md-bar" aria-hidden="true">{}</div><strong>{}</strong> <span class="md-faint">{}</span>',
+        '<div><div class="md-bar" aria-hidden="true">{}</div><strong>{}</strong> <span class="md-faint">{}</span></div>',
         bar,
         done,
         " · ".join(rest),

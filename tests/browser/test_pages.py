@@ -14,6 +14,7 @@ from collector.feed.publisher import publish
 from marketdata_site.observability import clock
 from providers.outcomes import Outcome
 from tests.feed_support import add_batch, bar
+from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.provider_rows import make_active, make_samples, report
 from tests.integration.rest.rows import MINUTE, at, make_bar, make_bars, make_coverage, make_revision, make_series, minutes
 from tests.web_server import running
@@ -159,6 +160,29 @@ def test_operator_sees_how_a_score_went_and_forces_the_breaker(operator, visit):
     visit(story)
 
 
+def test_operator_starts_pauses_and_cancels_a_bulk_operation(operator, visit):
+    series = make_series()
+    for n in range(51):
+        make_dead(series, n)
+
+    def story(page: Page) -> None:
+        log_in(page)
+        page.click("nav >> text=Dead letters")
+        page.click("text=Requeue all that the filters show")
+        page.click("button:has-text('Requeue 51 jobs in the background')")
+        row = page.locator("#changelist tbody tr")
+        expect(row).to_contain_text("0 of 51 requeued")
+        page.click("button:has-text('Pause')")
+        expect(row).to_contain_text("paused by operator")
+        page.click("button:has-text('Resume')")
+        expect(row).to_contain_text("running")
+        page.click("#changelist >> text=Cancel…")
+        page.click("button:has-text('Cancel the operation')")
+        expect(row).to_contain_text("51 left dead")
+
+    visit(story)
+
+
 def test_every_admin_page_opens_without_a_fault(operator, visit):
     make_series()
     pages = [
@@ -177,6 +201,7 @@ def test_every_admin_page_opens_without_a_fault(operator, visit):
         "/admin/providers/policyversion/",
         "/admin/providers/policyversion/validate/",
         "/admin/providers/reloadattempt/",
+        "/admin/ops/bulkoperation/",
         "/admin/auth/user/",
         "/docs",
     ]

@@ -165,7 +165,5 @@ class TestBulk:
 
     def test_dry_run_changes_nothing(self):
         make_dead(make_series())
-        assert (
-            run("bulk", "discard", "--all", "--dry-run") == "1 matched: 1 eligible; 1,000 jobs every 5 s\n"
-        )
+        assert run("bulk", "discard", "--all", "--dry-run") == "1 matched: 1 eligible; 1,000 jobs every 5 s\n"
         assert not BulkOperation.objects.exists()
