@@ -37,9 +37,9 @@ class Pace:
         return self.tokens_per_minute * share * TICK_SECONDS * jobs // (100 * 60 * max(1, tokens))
 
 
-def chunk_size(paces: Iterable[int]) -> int:
-    """Jobs of one tick: as its slowest kind goes, never less than `LEAST_A_TICK`; of nobody's pace the least."""
-    return max(LEAST_A_TICK, min(MOST_A_TICK, min(paces, default=LEAST_A_TICK)))
+def chunk_size(paces: Iterable[int], *, operations: int = 1) -> int:
+    """Jobs of one tick, where so many operations share the share: as its slowest kind goes, never less than `LEAST_A_TICK`."""
+    return max(LEAST_A_TICK, min(MOST_A_TICK, min(paces, default=LEAST_A_TICK) // operations))
 
 
 def seconds_for(*, jobs: int, chunk: int, is_trial: bool) -> int:

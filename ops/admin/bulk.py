@@ -25,6 +25,7 @@ from providers.admin_tools import InfinitePaginator, ReadOnlyAdmin
 from providers.api_errors import ApiError
 
 REFRESH_SECONDS = 5
+MOST_OF_WHY = 120
 _BUTTONS = {BulkState.RUNNING: "pause", BulkState.PAUSED: "resume"}
 _ACTS = {"pause": operating.pause, "resume": operating.resume}
 
@@ -33,7 +34,7 @@ _ACTS = {"pause": operating.pause, "resume": operating.resume}
 class BulkOperationAdmin(ReadOnlyAdmin):
     """Newest first. What shows that one runs loads itself anew every few seconds."""
 
-    list_display = ("number", "about", "progress", "stands", "started", "buttons")
+    list_display = ("number", "about", "progress", "stands_shortly", "started", "buttons")
     ordering = ("-id",)
     sortable_by = ()
     paginator = InfinitePaginator
@@ -107,9 +108,12 @@ class BulkOperationAdmin(ReadOnlyAdmin):
     @admin.display(description="State")
     def stands(self, operation: BulkOperation) -> SafeString:
         """And why it does not move."""
-        state = BulkState(operation.state)
-        why = reading.why_of(operation, now=clock.now())
-        return format_html('<div>{}<span class="md-why">{}</span></div>', tag(state.label, TONES[state]), why)
+        return _state(operation)
+
+    @admin.display(description="State")
+    def stands_shortly(self, operation: BulkOperation) -> SafeString:
+        """The same with the beginning of a long reason."""
+        return _state(operation, most=MOST_OF_WHY)
 
     @admin.display(description="Started (UTC)")
     def started(self, operation: BulkOperation) -> SafeString:
@@ -157,7 +161,7 @@ class BulkOperationAdmin(ReadOnlyAdmin):
         """What can be done in its state. They send the page's own form, and with it its CSRF token."""
         word = _BUTTONS.get(BulkState(operation.state))
         if word is None:
-            return format_html('<span class="md-faint">{}</span>', "none: it has ended")
+            return format_html('<span class="md-faint">{}</span>', "none")
         return format_html(
             '<span class="md-buttons md-small"><button type="submit" class="md-button" formmethod="post" formnovalidate formaction="{}">{}</button>'
             '<a class="md-button md-quiet" href="{}">Cancel…</a></span>',
@@ -177,6 +181,12 @@ class BulkOperationAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse(OPERATIONS))
 
         return act
+
+
+def _state(operation: BulkOperation, *, most: int | None = None) -> SafeString:
+    state, why = BulkState(operation.state), reading.why_of(operation, now=clock.now())
+    told = why if most is None or len(why) <= most else why[: most - 1] + "…"
+    return format_html('<div>{}<span class="md-why">{}</span></div>', tag(state.label, TONES[state]), told)
 
 
 def _may_act(request: HttpRequest) -> bool:

@@ -22,11 +22,10 @@ from ops.audit import record
 from ops.bulk import items
 from ops.bulk.items import Kind, Next
 from ops.bulk.operating import about_of
-from ops.bulk.pace import chunk_of
+from ops.bulk.planning import chunk_for
 from ops.bulk.reading import counts_of, step_of
 from ops.models import BulkKind, BulkOperation, BulkState, ItemState
 from providers.api_errors import ApiError
-from providers.services import policies
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +93,7 @@ def _try_requeue(operation: BulkOperation, now: datetime) -> None:
     elif step is not Step.WAIT:
         operation.is_trial = step is Step.TRY
         asking = Asking(**operation.asking)
-        operation.chunk = chunk_of(policies.current(), kinds=operation.kinds, asking=asking)
+        operation.chunk = chunk_for(BulkKind.REQUEUE, kinds=operation.kinds, asking=asking, but=operation.pk)
         limit = TRIAL - operation.done if operation.is_trial else operation.chunk
         try:
             with transaction.atomic():

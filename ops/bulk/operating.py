@@ -58,7 +58,7 @@ def start(
             raise ApiError("no dead job fits the filter", code="nothing_matched", status=409)
         operation.matched = operation.left = len(taken)
         operation.kinds = kinds_of(kind, job_ids=taken, asking=asking)
-        operation.chunk = chunk_for(kind, kinds=operation.kinds, asking=asking)
+        operation.chunk = chunk_for(kind, kinds=operation.kinds, asking=asking, but=operation.pk)
         operation.save()
         _record(actor, operation, "bulk_start", now=now, reason=reason)
         transaction.on_commit(ring_bulk)

@@ -5,6 +5,7 @@ from typing import Any
 
 from collector.core.bulk import LEAST_A_TICK, Pace, chunk_size
 from collector.services.dead_letters import Asking
+from ops.models import BulkKind, BulkOperation, BulkState
 from providers.accounts import symbols_per_call
 from providers.adapter import symbols_for
 from providers.budget import most_at_once
@@ -22,14 +23,19 @@ def pace_of(snapshot: Snapshot, *, tier: str, interval: str, asking: Asking) -> 
     return None if first is None else _pace(first)
 
 
-def chunk_of(snapshot: Snapshot, *, kinds: Sequence[dict[str, Any]], asking: Asking) -> int:
-    """Jobs of a tick, as the slowest kind goes that has some left."""
+def chunk_of(snapshot: Snapshot, *, kinds: Sequence[dict[str, Any]], asking: Asking, operations: int) -> int:
+    """Jobs of a tick, as the slowest kind goes that has some left, where so many operations requeue at the same time."""
     paces = []
     for kind in kinds:
         if kind["left"]:
             pace = pace_of(snapshot, tier=kind["tier"], interval=kind["interval"], asking=asking)
             paces.append(LEAST_A_TICK if pace is None else pace.jobs_a_tick(jobs=kind["jobs"], calls=kind["calls"]))
-    return chunk_size(paces)
+    return chunk_size(paces, operations=operations)
+
+
+def requeueing(*, but: int | None = None) -> int:
+    """How many operations requeue at present, `but` one left out."""
+    return BulkOperation.objects.filter(kind=BulkKind.REQUEUE, state=BulkState.RUNNING).exclude(pk=but).count()
 
 
 def _pace(candidate: Candidate) -> Pace:

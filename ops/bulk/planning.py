@@ -12,7 +12,7 @@ from collector.services import dead_letters as service
 from collector.services.dead_letters import Asking
 from ops.actors import Actor
 from ops.bulk import items
-from ops.bulk.pace import chunk_of, pace_of
+from ops.bulk.pace import chunk_of, pace_of, requeueing
 from ops.dead_letters import MOST_AT_ONCE, VIEW
 from ops.models import BulkKind
 from providers.api_errors import ApiError
@@ -53,8 +53,8 @@ def preview(actor: Actor, *, kind: BulkKind, fitting: LetterFilter, now: datetim
     ids = ids_of(fitting)
     kinds = kinds_of(kind, job_ids=ids, asking=asking)
     chunk = chunk_for(kind, kinds=kinds, asking=asking)
-    at_cap, skipped = _hindrances(kind, ids=ids, now=now)
-    eligible = len(ids) - sum(skipped.values())
+    at_cap, skipped = _hindrances(kind, fitting=fitting, now=now)
+    eligible = max(0, len(ids) - sum(skipped.values()))  # another hand may have been at them between the questions
     rows = letters(fitting=fitting).select_related("backfill__series__instrument").order_by("died_at", "backfill_id")
     return Plan(
         kind=kind,
@@ -90,13 +90,15 @@ def kinds_of(kind: BulkKind, *, job_ids: Sequence[int], asking: Asking) -> list[
     return found
 
 
-def chunk_for(kind: BulkKind, *, kinds: Sequence[dict[str, Any]], asking: Asking) -> int:
-    """Jobs of a tick; a discard asks no vendor."""
-    return MOST_A_TICK if kind is BulkKind.DISCARD else chunk_of(policies.current(), kinds=kinds, asking=asking)
+def chunk_for(kind: BulkKind, *, kinds: Sequence[dict[str, Any]], asking: Asking, but: int | None = None) -> int:
+    """Jobs of a tick of one more operation, `but` itself where it runs already; a discard asks no vendor."""
+    if kind is BulkKind.DISCARD:
+        return MOST_A_TICK
+    return chunk_of(policies.current(), kinds=kinds, asking=asking, operations=1 + requeueing(but=but))
 
 
-def _hindrances(kind: BulkKind, *, ids: Sequence[int], now: datetime) -> tuple[int, dict[str, int]]:
-    if kind is BulkKind.DISCARD or not ids:
+def _hindrances(kind: BulkKind, *, fitting: LetterFilter, now: datetime) -> tuple[int, dict[str, int]]:
+    if kind is BulkKind.DISCARD:
         return 0, {}
-    planned = service.preview(chosen=letters().filter(pk__in=ids), limit=MOST_AT_ONCE, now=now)
+    planned = service.preview(chosen=letters(fitting=fitting), limit=MOST_AT_ONCE, now=now)
     return planned.at_cap, dict(planned.skipped)

@@ -193,6 +193,9 @@ class TestRequeue:
         assert (plan["calls"], plan["chunk"], plan["estimated_seconds"], len(plan["sample"])) == (60, 20, 10, 10)
         plan = ok(client.get(f"{BULK}/preview", {"kind": "requeue", "exclude": ["polygon"]}))
         assert (plan["calls"], plan["chunk"], plan["estimated_seconds"]) == (1, 375, 5)
+        other = start(client, exclude=["polygon"])
+        assert ok(client.get(f"{BULK}/preview", {"kind": "requeue", "pin": "alpaca"}))["chunk"] == 187  # two share the share
+        ok(client.post(f"{BULK}/{other}/cancel"))
         number = start(client, pin="alpaca")
         tick()
         fill(Backfill.objects, 20)

@@ -53,11 +53,11 @@ def test_one_question_serves_many_jobs_where_the_vendor_takes_many_symbols():
     assert together.jobs_a_tick(jobs=2_010, calls=14) == 897
 
 
-@given(st.lists(st.integers(0, 10_000)))
-def test_chunk_goes_as_the_slowest_and_keeps_its_bounds(paces):
-    chunk = chunk_size(paces)
+@given(st.lists(st.integers(0, 10_000)), st.integers(1, 50))
+def test_chunk_goes_as_the_slowest_and_keeps_its_bounds_and_others_get_their_part(paces, operations):
+    chunk = chunk_size(paces, operations=operations)
     assert LEAST_A_TICK <= chunk <= MOST_A_TICK
-    assert not paces or chunk <= max(LEAST_A_TICK, min(paces))
+    assert not paces or chunk == LEAST_A_TICK or chunk * operations <= min(paces)
 
 
 @given(jobs=st.integers(0, 5_000), chunk=st.integers(LEAST_A_TICK, MOST_A_TICK), is_trial=st.booleans())
