@@ -149,22 +149,40 @@ def test_up_runs_the_service_refuses_to_run_twice_and_leaves_nothing_behind(envi
     assert _servers_of(home.parent) == []
 
 
-def test_up_shows_collected_bars_on_the_feed_soon_after_its_start(environment: dict[str, str]) -> None:
-    up = Up(home=Path(environment["MARKETDATA_HOME"]), environment=environment)
-    try:
-        up.wait_until_ready()
-        bar = _first_bar(f"ws://127.0.0.1:{environment['MARKETDATA_WEB_PORT']}/ws/feed")
-    finally:
-        up.end(signal.SIGINT)
+def test_up_shows_bars_soon_and_starts_a_killed_worker_again_and_takes_its_programs_along_when_it_is_killed(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    home, offset = Path(environment["MARKETDATA_HOME"]), tmp_path / "offset"
+    offset.write_text("0")
+    up = Up(home=home, environment=environment | {"MARKETDATA_CLOCK_OFFSET": f"@{offset}"})
+    up.wait_until_ready()
+    bar = _first_bar(f"ws://127.0.0.1:{environment['MARKETDATA_WEB_PORT']}/ws/feed", offset)
     assert (bar["interval"], bar["rev"], bar["provider"]) == ("1m", 1, "polygon"), bar
     assert bar["low"] <= bar["open"] <= bar["high"]
 
+    before = up.pids["live"]
+    os.kill(before, signal.SIGKILL)
+    up.wait(lambda: up.pids["live"] != before)
+    assert "live ended by itself with signal SIGKILL; starting it again" in up.log
 
-def _first_bar(feed: str) -> dict[str, Any]:
-    """The first bar that anybody on the feed is told, from a moment around the clock's: crypto trades at any hour."""
+    up.end(signal.SIGKILL)
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while any(map(_alive, up.pids.values())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert _servers_of(home.parent) != []  # nobody was left to stop them: the next command takes them over
+    heir = subprocess.run([sys.executable, "manage.py", "migrate", "--check"], cwd=PROJECT, env=environment, check=False)
+    assert heir.returncode == 0
+    assert _servers_of(home.parent) == []
+
+
+def _first_bar(feed: str, offset: Path) -> dict[str, Any]:
+    """The first bar that anybody on the feed is told: crypto trades at any hour. What is left of the present minute is skipped."""
     deadline = time.monotonic() + FIRST_BAR_SECONDS
     with connect(feed) as client:
         client.send(json.dumps({"op": "subscribe", "channels": ["bars.1m.*"]}))
+        offset.with_suffix(".new").write_text(str(max(0, 58 - time.time() % 60)))
+        offset.with_suffix(".new").replace(offset)
         while True:
             frame = json.loads(client.recv(timeout=max(0, deadline - time.monotonic())))
             for message in frame.get("messages", []):
@@ -199,26 +217,6 @@ def test_up_loads_no_demo_and_simulates_no_vendor_when_the_database_is_named(
             assert rows.fetchone() == (0, 0)
     finally:
         up.end(signal.SIGINT)
-
-
-def test_up_starts_a_killed_worker_again_and_takes_its_programs_along_when_it_is_killed(environment: dict[str, str]) -> None:
-    home = Path(environment["MARKETDATA_HOME"])
-    up = Up(home=home, environment=environment)
-    up.wait_until_ready()
-    before = up.pids["live"]
-    os.kill(before, signal.SIGKILL)
-    up.wait(lambda: up.pids["live"] != before)
-    assert "live ended by itself with signal SIGKILL; starting it again" in up.log
-
-    up.end(signal.SIGKILL)
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while any(map(_alive, up.pids.values())):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert _servers_of(home.parent) != []  # nobody was left to stop them: the next command takes them over
-    heir = subprocess.run([sys.executable, "manage.py", "migrate", "--check"], cwd=PROJECT, env=environment, check=False)
-    assert heir.returncode == 0
-    assert _servers_of(home.parent) == []
 
 
 @pytest.mark.parametrize(
