@@ -21,18 +21,18 @@ run: $(INSTALLED) ## the whole service with simulated vendors; Ctrl-C stops it
 test: $(INSTALLED) ## all tests (servers are started by themselves)
 	$(PYTEST) $(PARALLEL)
 
-test-pg15: $(INSTALLED) ## the integration tests on Debian's Postgres 15
+test-pg15: $(INSTALLED) ## the integration tests that speak SQL on Debian's Postgres 15
 	@if [ -x $(POSTGRES_15)/postgres ]; then \
-		echo "MARKETDATA_POSTGRES_BIN=$(POSTGRES_15) pytest tests/integration"; \
-		MARKETDATA_POSTGRES_BIN=$(POSTGRES_15) $(PYTEST) $(PARALLEL) tests/integration; \
+		echo "MARKETDATA_POSTGRES_BIN=$(POSTGRES_15) pytest tests/integration -m 'not any_postgres'"; \
+		MARKETDATA_POSTGRES_BIN=$(POSTGRES_15) $(PYTEST) $(PARALLEL) tests/integration -m "not any_postgres"; \
 	elif [ "$$MARKETDATA_REQUIRE_TOOLS" = 1 ]; then \
 		echo "error: no Postgres 15 in $(POSTGRES_15): apt-get install postgresql-15" >&2; exit 1; \
 	else \
 		echo "skipped: no Postgres 15 in $(POSTGRES_15) (apt-get install postgresql-15)"; \
 	fi
 
-faults: $(INSTALLED) ## the fault tests alone: killed workers, restarted servers, ill vendors
-	$(PYTEST) tests/faults
+faults: $(INSTALLED) ## the fault tests in their long versions: killed workers, restarted servers, ill vendors
+	MARKETDATA_FAULTS=long $(PYTEST) tests/faults
 
 check: lint type migrations imports ## format, lint, types, missing migrations, imports one way
 

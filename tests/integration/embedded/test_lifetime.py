@@ -18,6 +18,8 @@ import redis
 from marketdata_site.embedded.postgres import BINARIES_VARIABLE
 from tests.integration.embedded.homes import PROJECT, begin, copy_of_the_programs, eventually, join, joined, lives, outside
 
+pytestmark = pytest.mark.any_postgres
+
 NOBODY = 65534
 
 

@@ -17,7 +17,7 @@ from collector.models import FeedBatch
 from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, new_ring, valkey
 
 Hubs = Callable[..., Hub]
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.any_postgres]
 
 
 def _publish(numbers: range, symbol: str, size: int) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+pytestmark = pytest.mark.any_postgres
+
 PROJECT = Path(__file__).resolve().parents[3]
 COUNT = "from providers.metrics import selected; selected(capability='bars_1m', provider='polygon')"
 

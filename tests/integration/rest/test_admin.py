@@ -26,7 +26,7 @@ from tests.integration.rest.rows import (
 )
 from tests.integration.rest.test_bars import OPEN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
 NO_INLINES = {f"{name}-{kind}_FORMS": 0 for name in ("series", "quote_series") for kind in ("TOTAL", "INITIAL")}
 
 

@@ -10,7 +10,7 @@ from ops.models import AuditEntry
 from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import at, make_provider, make_series, make_tier
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
 LIST = "admin:collector_deadletter_changelist"
 
 

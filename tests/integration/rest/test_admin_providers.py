@@ -25,7 +25,7 @@ from providers.services import policies
 from tests.integration.rest.provider_rows import BARS, make_active, make_samples, report
 from tests.integration.rest.rows import at, make_series, make_tier
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
 NOW = at("2024-10-08 15:06:40")
 FIRST = "1728400000"
 STATES = "admin:providers_providerstate_changelist"

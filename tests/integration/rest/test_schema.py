@@ -15,6 +15,8 @@ from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import at, make_bars, make_quote, make_series, minutes
 from tests.web_server import running
 
+pytestmark = pytest.mark.any_postgres
+
 
 def _quick_to_make(part: Any) -> Any:
     """The document with plainer texts and shorter lists to ask with: making any text that fits a wide pattern takes minutes."""
