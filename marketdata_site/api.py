@@ -1,6 +1,6 @@
 """The REST API as a whole: who may call it, what its documentation declares, and which routers it is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -29,6 +29,7 @@ _ERRORS = {
     "503": "The database does not answer.",
 }
 _ERRORS_OF_CHANGES = {"403": "A page of another site, a session without its CSRF token, or staff without the permission."}
+_ERRORS_OF_BODIES = {"400": "The body is no JSON."}
 _REF = {"$ref": "#/components/schemas/ErrorOut"}
 
 View = Callable[..., HttpResponseBase]
@@ -46,13 +47,14 @@ class MarketDataApi(NinjaAPI):
         for operations in schema["paths"].values():
             for method, operation in operations.items():
                 if operation["operationId"] != "health":
-                    _declare_errors(operation["responses"], changes_something=method != "get")
+                    wanted = _ERRORS | (_ERRORS_OF_CHANGES if method != "get" else {})
+                    _declare(wanted | (_ERRORS_OF_BODIES if "requestBody" in operation else {}), operation["responses"])
         return schema
 
 
-def _declare_errors(responses: dict[Any, Any], *, changes_something: bool) -> None:
+def _declare(errors: Mapping[str, str], responses: dict[Any, Any]) -> None:
     declared = {str(status) for status in responses}
-    for status, description in (_ERRORS | _ERRORS_OF_CHANGES if changes_something else _ERRORS).items():
+    for status, description in errors.items():
         if status not in declared:
             responses[status] = {"description": description, "content": {"application/json": {"schema": _REF}}}
 
