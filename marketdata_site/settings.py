@@ -207,6 +207,12 @@ UNFOLD = {
                     _link(
                         "Bulk operations", "playlist_play", "admin:ops_bulkoperation_changelist", "collector.view_deadletter"
                     ),
+                    _link(
+                        "Ranges declared bad",
+                        "do_not_disturb_on",
+                        "admin:collector_rangeinvalidation_changelist",
+                        "collector.view_rangeinvalidation",
+                    ),
                     _link("Rejected bars", "block", "admin:collector_rejectedbar_changelist", "collector.view_rejectedbar"),
                     _link(
                         "Rejected quotes", "block", "admin:collector_rejectedquote_changelist", "collector.view_rejectedquote"

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from collector.models import Series
+from collector.models import RangeInvalidation, Series
 from collector.selectors.gaps import Scope, series_ids
 from collector.selectors.series import find_series, parameters_of
 from collector.services.evidence_revoking import Revoked, Span, believed, revoke
@@ -18,7 +18,7 @@ from collector.services.gap_scan import scan
 from collector.services.invalidation import BadRange, Invalidated, invalidate
 from ops.actors import Actor
 from ops.audit import record
-from providers.api_errors import ApiError
+from providers.api_errors import ApiError, NotFound
 from providers.market.types import Adjustment, Hours, Interval, to_us
 from providers.models import Provider
 from providers.services import policies
@@ -71,6 +71,18 @@ def invalidate_range(
                 reason=what.why,
             )
     return done
+
+
+def lift_pin(actor: Actor, *, number: int, now: datetime) -> None:
+    """Let everybody's values count in a range again; what was taken back there stays so. Raises: ApiError (403, 404)."""
+    actor.require(INVALIDATE)
+    with transaction.atomic():
+        bad = RangeInvalidation.objects.select_for_update().filter(pk=number).first()
+        if bad is None:
+            raise NotFound(f"no range {number} is declared bad", code="unknown_range")
+        about = {**parameters_of(bad.series), **_span(Span(bad.start, bad.end)), "provider": bad.provider and bad.provider.name}
+        bad.delete()
+        record(who=actor.who, through=actor.through, action="range_lift", now=now, about=about, counts={"lifted": 1})
 
 
 def revoke_silence(

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from django.urls import reverse
 from django.views.generic import TemplateView
 from unfold.views import UnfoldModelAdminViewMixin
 
@@ -12,7 +13,7 @@ from collector.core.times import parse_instant
 from collector.models import Series
 from collector.selectors.bar_history import bar_history, disputed, newest_start
 from collector.selectors.bars import BarsQuery, Page, bars_page
-from collector.selectors.series import find_series
+from collector.selectors.series import find_series, parameters_of
 from marketdata_site.observability import clock
 from providers.api_errors import ApiError
 from providers.market.types import Adjustment, Hours, Interval
@@ -81,11 +82,18 @@ class BarBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]
             start = parse_instant(text)
         except ValueError as error:
             raise ApiError(f"bar: {error}", code="invalid_parameter", field="bar") from error
-        return {"chosen": start, "history": bar_history(series=series, start=start)}
+        return {"chosen": start, "history": bar_history(series=series, start=start), "bad_address": _bad_address(series, start)}
 
     def _address(self, **changes: str | None) -> str:
         query = {**self.request.GET.dict(), **changes}
         return "?" + urlencode({name: value for name, value in query.items() if value})
+
+
+def _bad_address(series: Series, start: datetime) -> str:
+    """The page on which this slot can be declared bad; who runs the service owns it."""
+    end = start + timedelta(microseconds=Interval(series.interval).us)
+    span = {"start": f"{start:%Y-%m-%dT%H:%M}", "end": f"{end:%Y-%m-%dT%H:%M}"}
+    return f"{reverse('admin:ops_invalidate_range')}?{urlencode({**parameters_of(series), **span})}"
 
 
 def _series(asked: dict[str, Any], interval: Interval) -> Series:

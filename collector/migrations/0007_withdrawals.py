@@ -24,6 +24,10 @@ class Migration(migrations.Migration):
                 ('why', models.CharField(max_length=300)),
                 ('created_at', models.DateTimeField()),
             ],
+            options={
+                'verbose_name': 'range declared bad',
+                'verbose_name_plural': 'ranges declared bad',
+            },
         ),
         migrations.AddField(
             model_name='bar',

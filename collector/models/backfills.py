@@ -184,6 +184,8 @@ class RangeInvalidation(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "range declared bad"
+        verbose_name_plural = "ranges declared bad"
         constraints = (models.CheckConstraint(condition=Q(start__lt=F("end")), name="invalidation_runs_forwards"),)
         indexes = (models.Index(fields=["series", "start"], name="invalidation_by_span"),)
 
