@@ -33,7 +33,7 @@ def chunk_of(snapshot: Snapshot, *, kinds: Sequence[dict[str, Any]], asking: Ask
     return chunk_size(paces, operations=operations)
 
 
-def requeueing(*, but: int | None = None) -> int:
+def requeueing(*, but: int = 0) -> int:
     """How many operations requeue at present, `but` one left out."""
     return BulkOperation.objects.filter(kind=BulkKind.REQUEUE, state=BulkState.RUNNING).exclude(pk=but).count()
 

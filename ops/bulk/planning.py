@@ -90,7 +90,7 @@ def kinds_of(kind: BulkKind, *, job_ids: Sequence[int], asking: Asking) -> list[
     return found
 
 
-def chunk_for(kind: BulkKind, *, kinds: Sequence[dict[str, Any]], asking: Asking, but: int | None = None) -> int:
+def chunk_for(kind: BulkKind, *, kinds: Sequence[dict[str, Any]], asking: Asking, but: int = 0) -> int:
     """Jobs of a tick of one more operation, `but` itself where it runs already; a discard asks no vendor."""
     if kind is BulkKind.DISCARD:
         return MOST_A_TICK

@@ -137,24 +137,27 @@ class TestRequeue:
         full, free = make_series("AAPL", tier="T0"), make_series("MSFT", tier="T1")
         type(full.tier).objects.filter(code="T0").update(backfill_cap=3)
         waiting = make_job(full, at("2026-11-20 14:30"), state=BackfillState.PARKED)
-        for n in range(6):
+        for n in range(25):
             make_dead(full, n)
-        for n in range(6, 12):
+        for n in range(25, 31):
             make_dead(free, n)
+        others = Backfill.objects.exclude(pk=waiting.pk)
         number = start(client)
         tick()
-        assert shown(client, number, "done", "left", "at_cap", "state") == (8, 4, 4, "running")
+        assert shown(client, number, "done", "left", "at_cap", "state") == (8, 23, 23, "running")
+        assert others.filter(state="queued", tier="T1").count() == 6  # though all of T0 died before them
         tick()
         assert shown(client, number, "done", "why") == (8, "waits for room under the caps of the tiers")
-        fill(Backfill.objects.exclude(pk=waiting.pk).filter(tier="T0"), 1)
+        fill(others.filter(tier="T0"), 1)
         tick()
-        assert shown(client, number, "done", "left", "at_cap") == (9, 3, 3)
-        fill(Backfill.objects.exclude(pk=waiting.pk).filter(tier="T0"), 2)
+        assert shown(client, number, "done", "left", "at_cap", "filled") == (9, 22, 22, 1)
+        type(full.tier).objects.filter(code="T0").update(backfill_cap=8)
         tick()
-        assert shown(client, number, "done", "left", "at_cap") == (11, 1, 1)
-        fill(Backfill.objects.exclude(pk=waiting.pk).filter(tier="T0"), 2)
+        assert shown(client, number, "done", "left", "at_cap") == (14, 17, 17)
+        fill(others, 13)
+        type(full.tier).objects.filter(code="T0").update(backfill_cap=100)
         tick()
-        assert shown(client, number, "state", "done") == ("done", 12)
+        assert shown(client, number, "state", "done", "filled") == ("done", 31, 14)
 
     def test_jobs_that_can_not_be_requeued_are_skipped_by_cause(self, client, tick):
         series, gone = make_series(), make_series("GONE", is_active=False)
@@ -198,6 +201,7 @@ class TestRequeue:
         ok(client.post(f"{BULK}/{other}/cancel"))
         number = start(client, pin="alpaca")
         tick()
+        assert shown(client, number, "done", "chunk") == (20, 375)
         fill(Backfill.objects, 20)
         tick()
         assert shown(client, number, "state", "done", "chunk") == ("done", 60, 375)
