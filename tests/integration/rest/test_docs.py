@@ -11,6 +11,7 @@ from collector.api_schemas import BarsIn, CoverageIn, GapsIn, InstrumentsIn, Lat
 from collector.incidents_api import IncidentsIn
 from collector.models import Instrument
 from collector.services.instruments import load_instruments
+from ops.bulk_schemas import OperationOut
 from tests.integration.rest.dead_rows import make_job
 from tests.integration.rest.rows import at, make_absence, make_bar, make_coverage, make_incident, make_quote, make_series
 
@@ -80,6 +81,14 @@ def test_gaps_are_as_documented_when_the_example_is_run(client):
 
 def test_error_is_as_documented_when_a_symbol_is_unknown(client):
     assert client.get("/bars?symbol=AAPX&start=2026-11-20T14:30:00Z").json() == json.loads(example("Errors", "json"))
+
+
+def test_bulk_operation_has_the_fields_that_are_documented():
+    found = re.search(r"```json\n(.*?)```", SECTIONS["POST /ops/dlq/bulk"], re.DOTALL)
+    assert found
+    documented = json.loads(found[1])
+    assert set(documented) == set(OperationOut.model_fields)
+    assert OperationOut(**documented).matched == documented["done"] + documented["left"] + sum(documented["skipped"].values())
 
 
 def test_health_is_as_documented(client):
