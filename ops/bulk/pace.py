@@ -29,8 +29,10 @@ def chunk_of(snapshot: Snapshot, *, kinds: Sequence[dict[str, Any]], asking: Ask
     for kind in kinds:
         if kind["left"]:
             pace = pace_of(snapshot, tier=kind["tier"], interval=kind["interval"], asking=asking)
-            is_known = pace is not None and kind["calls"]  # no calls: there was nobody to ask when it was started
-            paces.append(pace.jobs_a_tick(jobs=kind["jobs"], calls=kind["calls"]) if pace and is_known else LEAST_A_TICK)
+            if pace is None or not kind["calls"]:  # nobody to ask, now or when it was started
+                paces.append(LEAST_A_TICK)
+            else:
+                paces.append(pace.jobs_a_tick(jobs=kind["jobs"], calls=kind["calls"]))
     return chunk_size(paces, operations=operations)
 
 
