@@ -24,7 +24,7 @@ Bound = Annotated[
 class RangeIn(Schema):
     """Of which series, and which range of them."""
 
-    symbols: Symbols | None = Field(None, description="1 to 100. Without them a tier is needed.")
+    symbol: Symbols = Field([], description="1 to 100. Without them a tier is needed.")
     tier: Code | None = None
     mic: Mic | None = None
     interval: Interval | None = Field(None, description="Default: all that are collected.")
@@ -33,15 +33,13 @@ class RangeIn(Schema):
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
-        if self.symbols is None and self.tier is None:
+        if not self.symbol and self.tier is None:
             raise ValueError("name symbols, a tier, or both")
         return self
 
     def range(self) -> Range:
         """The same for the service."""
-        return Range(
-            symbols=self.symbols or (), tier=self.tier, mic=self.mic, interval=self.interval, start=self.start, end=self.end
-        )
+        return Range(symbols=self.symbol, tier=self.tier, mic=self.mic, interval=self.interval, start=self.start, end=self.end)
 
 
 class BackfillIn(RangeIn):

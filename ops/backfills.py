@@ -5,7 +5,7 @@ Here it is checked who may and what can be had, and each request leaves its `Aud
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,8 @@ VIEW = "collector.view_backfill"
 REQUEST = "collector.request_backfill"
 MOST_SERIES = 1_000
 """What one request may be about: its cost is reckoned while somebody waits."""
+MOST_DAYS = 1_830
+"""How long a range of anything but days may be: five years of minutes around the clock are 2.6 million slots in memory."""
 _NAMED = 5
 
 
@@ -123,6 +125,8 @@ def _check(asked: Range) -> None:
     start, end = asked.start, asked.end
     if isinstance(start, datetime) == isinstance(end, datetime) and end < start:
         raise ApiError(f"expected nothing before the start ({start}), got {end}", code="bad_range", field="end")
+    if asked.interval is not Interval.D1 and _date(end) - _date(start) > timedelta(days=MOST_DAYS):
+        raise ApiError(f"expected at most {MOST_DAYS:,} days at once, or interval 1d", code="range_too_long", field="end")
     if not asked.symbols and asked.tier is None and asked.series_ids is None:
         raise ApiError("name symbols, a tier, or both", code="no_symbols", field="symbols")
     if asked.tier is not None and not Tier.objects.filter(pk=asked.tier).exists():
@@ -160,13 +164,17 @@ def _out_of_reach(found: Sequence[OutOfReach], asked: Range) -> ApiError:
         why = "; ".join(one.reasons) or f"no provider in the policy for {one.capability} of {one.tier}"
         lines.append(f"{one.slots:,} slots of {one.capability} of {one.tier} can't be had: {why}")
     since = [one.since for one in found]
-    last = asked.end.date() if isinstance(asked.end, datetime) else asked.end
+    last = _date(asked.end)
     days = [day for day in since if day is not None]
     if len(days) == len(since) and max(days) <= last:
-        lines.append(f"what can be had begins at {max(days)}: ask from there on (--from {max(days)})")
+        lines.append(f"What can be had begins at {max(days)}: ask from there on (--from {max(days)})")
         return ApiError(". ".join(lines), code="beyond_history", field="start")
     is_routed = all(one.reasons for one in found)
     return ApiError(". ".join(lines), code="beyond_history" if is_routed else "no_provider", field="start")
+
+
+def _date(bound: date) -> date:
+    return bound.date() if isinstance(bound, datetime) else bound
 
 
 def _record(actor: Actor, asked: Range, found: Estimate, widened: int, *, now: datetime, reason: str) -> None:

@@ -1,10 +1,12 @@
 """Ranges that operators ask for, from the cost to the filled rows, through a simulated vendor."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from io import StringIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from collector.models import Backfill, Bar, BarRevision, HistoryWait, Series
+from collector.services.backfill import running
 from collector.services.backfill.draining import drain
 from collector.services.gap_scan import refill_history, scan_recent
 from marketdata_site.observability.clock import now, now_us
@@ -69,8 +72,9 @@ def as_the_vendor_has_them(symbol: str, first: date, last: date) -> list[tuple[f
     rows = SyntheticSource(seed=7, calendars=get_calendar).bars(
         symbol=symbol, interval=Interval.M1, start=int(slots[0]), end=int(slots[-1]) + MINUTE_US, now=now_us()
     )
+    kept = np.isin(rows.start, slots)
     columns = (rows.start, rows.open, rows.high, rows.low, rows.close, rows.volume)
-    return list(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
+    return list(zip(*(np.asarray(column)[kept].tolist() for column in columns), strict=True))
 
 
 def held(series: Series) -> list[tuple[float, ...]]:
@@ -108,15 +112,14 @@ def test_command_that_is_interrupted_is_given_again_and_makes_only_what_is_missi
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backfill.time, "sleep", interrupt)
+    monkeypatch.setattr(backfill, "time", SimpleNamespace(monotonic=time.monotonic, sleep=interrupt))
     with pytest.raises(SystemExit) as stopped:
         ask("AAA", *RANGE)
     assert stopped.value.code == backfill.INTERRUPTED
     drain(worker="me", loop=world.loop, seconds=0.01)  # one batch
     assert Backfill.objects.filter(state="done").count() == 1
     Backfill.objects.exclude(state="done").order_by("-pk").first().delete()  # whatever becomes of a job
-    monkeypatch.undo()
-    world.set_clock("2025-10-09 12:01:00")
+    monkeypatch.setattr(backfill, "time", time)
     with worker(world):
         lines = ask("AAA", *RANGE)
     assert lines[0] == f"{SLOTS - 390:,} slots of 1 series are missing"
@@ -161,19 +164,13 @@ def test_history_goes_to_the_vendor_in_short_batches_and_a_recent_gap_before_wha
 
 
 def test_batch_of_history_ends_with_its_time_and_nobody_loses_an_attempt(world, series, monkeypatch):
-    monkeypatch.setitem(backfill_seconds(), "history", 0.0)
+    monkeypatch.setitem(running.MOST_SECONDS, "history", 0.0)
     ask("AAA", *RANGE, "--no-wait")
     drain(worker="me", loop=world.loop, seconds=0.01)
     job = Backfill.objects.exclude(tries=[]).get()
     assert (job.state, job.attempts, job.tries[-1]["code"]) == ("parked", 0, "out_of_time")
     assert 4 < (job.due_at - now()).total_seconds() <= 7
     assert not world.control.calls()
-
-
-def backfill_seconds() -> dict[str, float]:
-    from collector.services.backfill import running
-
-    return running.MOST_SECONDS
 
 
 def test_dead_jobs_end_the_command_with_the_way_to_see_them(world, series):
@@ -184,7 +181,6 @@ def test_dead_jobs_end_the_command_with_the_way_to_see_them(world, series):
 
 def test_watching_says_when_nobody_is_at_work(world, series, monkeypatch):
     clock = iter(range(0, 1_000, 20))
-    monkeypatch.setattr(backfill.time, "monotonic", lambda: float(next(clock)))
     pauses: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -192,7 +188,7 @@ def test_watching_says_when_nobody_is_at_work(world, series, monkeypatch):
         if len(pauses) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(backfill.time, "sleep", pause)
+    monkeypatch.setattr(backfill, "time", SimpleNamespace(monotonic=lambda: float(next(clock)), sleep=pause))
     out = StringIO()
     with pytest.raises(SystemExit):
         call_command("backfill", "AAA", *RANGE, stdout=out)
