@@ -108,4 +108,6 @@ def _error(text: str) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-ERRORS = {"responses": {"403": _error("Staff without the permission."), "404": _error("Nothing of that name is collected.")}}
+_READ = {"403": _error("Staff without the permission."), "404": _error("Nothing of that name is collected.")}
+READ_ERRORS = {"responses": _READ}
+ASK_ERRORS = {"responses": {**_READ, "400": _error("The body is no JSON.")}}

@@ -1,5 +1,8 @@
 """Ranges that operators ask for, from the cost to the filled rows, through a simulated vendor."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -27,6 +31,7 @@ from providers.simulator.synthetic import SyntheticSource
 from tests.acceptance.collecting.world import World, names
 from tests.builders import moment, us
 from tests.integration.collector.rows import make_series
+from tests.waiting import wait_until
 
 RANGE = ("--from", "2025-09-15", "--to", "2025-09-19")
 SLOTS = 5 * 390
@@ -126,6 +131,23 @@ def test_command_that_is_interrupted_is_given_again_and_makes_only_what_is_missi
     assert lines[1] == "1,170 of them somebody sees to already"
     assert "1 new jobs, 0 gaps added to jobs that wait" in lines
     assert held(series[0]) == as_the_vendor_has_them("AAA", date(2025, 9, 15), date(2025, 9, 19))
+    assert not BarRevision.objects.exists()
+
+
+def test_command_that_is_killed_leaves_the_work_to_the_workers_and_nothing_is_written_twice(world, series):
+    at = connection.settings_dict
+    environment = {**os.environ, "DATABASE_URL": f"postgresql://{at['USER']}@/{at['NAME']}?host={at['HOST']}"}
+    command = [sys.executable, "manage.py", "backfill", "AAA", *RANGE]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=settings.BASE_DIR) as killed:
+        try:
+            wait_until(Backfill.objects.exists, seconds=30, what="the first job")
+        finally:
+            killed.kill()
+    with worker(world):
+        lines = ask("AAA", *RANGE)
+    assert lines[-1] == f"100.0%, {SLOTS:,} held, 0 empty, 0 missing"
+    assert held(series[0]) == as_the_vendor_has_them("AAA", date(2025, 9, 15), date(2025, 9, 19))
+    assert set(Backfill.objects.values_list("state", "lease", "attempts")) == {("done", 1, 0)}
     assert not BarRevision.objects.exists()
 
 
