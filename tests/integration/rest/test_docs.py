@@ -11,9 +11,18 @@ from collector.api_schemas import BarsIn, CoverageIn, GapsIn, InstrumentsIn, Lat
 from collector.incidents_api import IncidentsIn
 from collector.models import Instrument
 from collector.services.instruments import load_instruments
+from ops.backfill_schemas import BackfillIn, RangeIn
 from ops.bulk_schemas import OperationOut
 from tests.integration.rest.dead_rows import make_job
-from tests.integration.rest.rows import at, make_absence, make_bar, make_coverage, make_incident, make_quote, make_series
+from tests.integration.rest.rows import (
+    at,
+    make_absence,
+    make_bar,
+    make_coverage,
+    make_incident,
+    make_quote,
+    make_series,
+)
 
 pytestmark = pytest.mark.django_db
 TEXT = (Path(__file__).parents[3] / "docs/api.md").read_text()
@@ -116,6 +125,8 @@ def test_example_file_loads_when_it_is_tried():
         ("/coverage", CoverageIn),
         ("/coverage/gaps", GapsIn),
         ("/incidents", IncidentsIn),
+        ("/ops/backfill", RangeIn),
+        ("POST /ops/backfill", BackfillIn),
     ],
 )
 def test_every_parameter_is_documented(section, schema):
