@@ -45,8 +45,7 @@ def cost_as_json(cost: Cost) -> dict[str, Any]:
 
 def progress_as_text(progress: RangeProgress) -> str:
     """One line that can be drawn over itself."""
-    share = 1 - progress.missing / progress.expected if progress.expected else 1
-    parts = [f"{share:6.1%}", f"{progress.held:,} held", f"{progress.empty:,} empty", f"{progress.missing:,} missing"]
+    parts = [f"{progress.share:6.1%}", f"{progress.held:,} held", f"{progress.empty:,} empty", f"{progress.missing:,} missing"]
     parts += [f"{progress.open:,} jobs open"] if progress.open else []
     parts += [f"{progress.unattended:,} slots without a job yet"] if progress.unattended else []
     parts += [f"{progress.dead:,} jobs dead"] if progress.dead else []

@@ -114,7 +114,7 @@ class SeriesAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold is
     search_help_text = "Beginning of the symbol"
     autocomplete_fields = ("instrument",)
     readonly_fields = ("answered_through",)
-    actions = ("activate", "deactivate")
+    actions: tuple[str, ...] = ("activate", "deactivate")
 
     def get_urls(self) -> list[URLPattern]:
         """Adds the browser pages of bars and coverage."""

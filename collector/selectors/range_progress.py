@@ -38,6 +38,11 @@ class RangeProgress:
         return self.held + self.empty + self.missing
 
     @property
+    def share(self) -> float:
+        """What is there of it, from 0 to 1."""
+        return 1 - self.missing / self.expected if self.expected else 1.0
+
+    @property
     def open(self) -> int:
         """Jobs that go on by themselves."""
         return sum(self.jobs.get(state, 0) for state in OPEN_STATES)
