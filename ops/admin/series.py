@@ -65,7 +65,7 @@ class RangePage(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # 
 
     title = "Backfill a range"
     permission_required = REQUEST
-    template_name = "admin/ops/range.html"
+    template_name = "admin/ops/backfill_range.html"
     form_class = AskForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class RangePage(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # 
             "vendors": [(one.provider, f"{one.slots:,}", f"{one.requests:,}", time_text(one.time)) for one in cost.vendors],
             "time": time_text(cost.time),
             "share": f"{progress.share:.1%}" if progress.expected else "",  # before it is asked for nothing is expected
-            "progress": progress_as_text(progress),
+            "progress": progress_as_text(progress).partition(", ")[2],
             "said": progress.said,
         }
 

@@ -306,6 +306,7 @@ def test_admin_shows_the_cost_before_it_asks_for_a_range(client):
     done = text(client.post(asked, {"note": "a study"}, follow=True))
     assert "The range is wanted from now on: 5 new jobs" in done
     assert all(words in done for words in ("1,950 of them somebody sees to already", "So far", "5 jobs open"))
+    assert "Ask for the range" not in done
     assert AuditEntry.objects.get().through == "admin"
     assert "no provider" not in done
     assert "expected at most 1,830 days" in text(client.get(f"{address}&start=2000-01-01&end=2026-11-13"))
