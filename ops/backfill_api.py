@@ -10,7 +10,7 @@ from marketdata_site.observability import clock
 from ops import backfills
 from ops.actors import of_request
 from ops.auth import request_may_change
-from ops.backfill_schemas import ASK_ERRORS, READ_ERRORS, BackfillIn, EstimateOut, ProgressOut, RangeIn, RequestedOut
+from ops.backfill_schemas import ERRORS, BackfillIn, EstimateOut, ProgressOut, RangeIn, RequestedOut
 from ops.backfills import Estimate
 from providers.api_errors import refuse_unknown
 
@@ -21,7 +21,7 @@ router = Router(tags=["backfill"])
     "",
     auth=request_may_change,
     response={200: EstimateOut, 202: RequestedOut},
-    openapi_extra=ASK_ERRORS,
+    openapi_extra=ERRORS,
     summary="Ask for a range to be filled, or what that would cost",
 )
 def ask_for_range(request: HttpRequest, asked: BackfillIn) -> Status[dict[str, Any]]:
@@ -34,7 +34,7 @@ def ask_for_range(request: HttpRequest, asked: BackfillIn) -> Status[dict[str, A
     return Status(202, {**_as_json(made.estimate), "widened": made.widened, **counts})
 
 
-@router.get("", response=ProgressOut, openapi_extra=READ_ERRORS, summary="How far a range is filled")
+@router.get("", response=ProgressOut, openapi_extra=ERRORS, summary="How far a range is filled")
 def range_progress(request: HttpRequest, query: Query[RangeIn]) -> dict[str, Any]:
     """Read from rows at each call: what is held, proven empty and missing, and the jobs that see to it."""
     refuse_unknown(request, RangeIn)

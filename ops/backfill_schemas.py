@@ -108,6 +108,4 @@ def _error(text: str) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-_READ = {"403": _error("Staff without the permission."), "404": _error("Nothing of that name is collected.")}
-READ_ERRORS = {"responses": _READ}
-ASK_ERRORS = {"responses": {**_READ, "400": _error("The body is no JSON.")}}
+ERRORS = {"responses": {"403": _error("Staff without the permission."), "404": _error("Nothing of that name is collected.")}}
