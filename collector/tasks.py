@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_process_init, worker_process_shutdown
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown
+from django.db import DatabaseError, connections
 
 from collector.feed.publisher import delete_old_batches, publish_unpublished
 from collector.partitions import BARS, QUOTES, ensure_partitions
@@ -16,7 +17,7 @@ from collector.schemas import BarsFetchJob, FetchJob, QuotesFetchJob
 from collector.services.backfill.draining import drain
 from collector.services.backfill.reaping import delete_old as delete_old_backfills
 from collector.services.backfill.reaping import reap
-from collector.services.calendars import tell_calendar_faults
+from collector.services.calendars import preload_calendars, tell_calendar_faults
 from collector.services.collecting import collect_bars
 from collector.services.gap_scan import Scanned
 from collector.services.gap_scan import refill_history as refill_waiting_history
@@ -53,6 +54,17 @@ def vendor_loop() -> EventLoopThread:
         _loop = EventLoopThread()
         _loop.start()
     return _loop
+
+
+@worker_init.connect
+def _read_calendars(**_: Any) -> None:
+    """In the parent, before it forks: each child, also one that follows another, finds them in memory that all share."""
+    try:
+        preload_calendars(now=now_us())
+    except DatabaseError as error:  # it may come up later; the first job that asks reads them then
+        log.warning("no calendars were read ahead: %s", error, extra={"action": "calendars_not_read"})
+    finally:
+        connections.close_all()  # or children would share them
 
 
 @worker_process_init.connect

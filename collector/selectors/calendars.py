@@ -1,8 +1,17 @@
 """Calendars that instruments use, and what an operator has to do about them."""
 
-from collector.models import Instrument
+from collector.models import Instrument, QuoteSeries, Series
 from providers.market.calendar import calendar_warnings, get_calendar
-from providers.market.types import Micros
+from providers.market.types import Hours, Micros
+
+
+def calendars_in_use() -> list[tuple[str, Hours]]:
+    """Of what is collected, by name. Two queries."""
+    found: set[tuple[str, str]] = set()
+    for model in (Series, QuoteSeries):
+        rows = model.objects.filter(is_active=True).order_by()
+        found.update(rows.values_list("instrument__calendar", "hours").distinct())
+    return sorted((name, Hours(hours)) for name, hours in found)
 
 
 def calendar_faults(*, now: Micros) -> list[str]:
