@@ -11,7 +11,7 @@ from providers.market.types import MINUTE_US
 from providers.services import policies
 from tests.acceptance.collecting.world import names
 from tests.builders import minutes, moment, us
-from tests.integration.collector.reading import coverage, held, messages
+from tests.integration.collector.reading import coverage, held, messages, void
 from tests.integration.collector.rows import make_series
 
 OPEN, CLOSE = us("2025-10-08 13:30"), us("2025-10-08 20:00")
@@ -107,7 +107,7 @@ def test_withdrawn_bar_is_marked_and_told_and_comes_back_when_its_vendor_sends_i
     read_again("2025-10-09 08:01:00")
     back = [held(series)[start] for start in minutes(HOLE[0], 3)]
     assert [(bar.withdrawn_by, bar.rev) for bar in back] == [(None, 3)] * 3
-    assert coverage(series) == ([[OPEN, CLOSE]], [])
+    assert (coverage(series), void(series)) == (([[OPEN, CLOSE]], []), [])
     assert list(BarRevision.objects.filter(rev=2).values_list("withdrawn_by", flat=True)) == ["vendor"] * 3
 
 

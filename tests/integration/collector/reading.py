@@ -31,6 +31,14 @@ def coverage(series: Series) -> tuple[list[list[Micros]], list[list[Micros]]]:
     return spans[0].tolist(), spans[1].tolist()
 
 
+def void(series: Series) -> list[list[Micros]]:
+    """Spans of rows that are there and count for nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT range_agg(void) FROM collector_coverage WHERE series_id = %s", [series.pk])
+        found = cursor.fetchone()[0]
+    return [] if found is None else from_multirange(found).tolist()
+
+
 def messages() -> list[dict[str, Any]]:
     """Messages of all batches in the order of their rows."""
     return [m for row in FeedBatch.objects.order_by("id") for m in json.loads(bytes(row.messages))]
