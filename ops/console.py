@@ -9,6 +9,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from collector.models import Incident
 from collector.selectors.calendars import calendar_faults
 from marketdata_site.observability import clock
 from providers.admin.marks import health_marks
@@ -71,6 +72,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         policy_faults=policy_faults(now=now),
         calendar_faults=calendar_faults(now=clock.now_us()),
         rejected=_bounded(_count(_REJECTED, [now - timedelta(days=1), MOST_COUNTED + 1])),
+        incidents=Incident.objects.filter(ended_at=None).count(),
         unpublished=_bounded(_count(_UNPUBLISHED, [MOST_COUNTED + 1])),
     )
     return context

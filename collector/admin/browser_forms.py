@@ -58,7 +58,7 @@ class CoverageForm(forms.Form):
     interval = forms.ChoiceField(choices=_ANY + _choices(Interval), required=False, widget=UnfoldAdminSelectWidget)
     tier = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
     last = forms.DateField(required=False, label="Last session", widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}))
-    missing = forms.BooleanField(required=False, label="Only with something missing", widget=UnfoldBooleanSwitchWidget)
+    missing = forms.BooleanField(required=False, label="Only with gaps", widget=UnfoldBooleanSwitchWidget)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -37,15 +37,14 @@ SIGNS: Mapping[Look, Sign] = {
     Look.EMPTY: Sign("○", "proven empty", "complete with empty slots"),
     Look.FILLING: Sign("↻", "being filled", "being filled"),
     Look.PENDING: Sign("…", "pending", "pending: nobody's yet"),
-    Look.ABANDONED: Sign("⊘", "abandoned", "abandoned"),
+    Look.ABANDONED: Sign("\N{EN DASH}", "abandoned", "abandoned"),
     Look.DEAD: Sign("✕", "dead", "dead: an operator's turn"),
 }
 _JOB_STATES = {
     BackfillState.QUEUED: "is queued",
     BackfillState.RUNNING: "runs",
-    BackfillState.RETRY_WAIT: "waits for its next try",
-    BackfillState.PARKED: "is parked",
-    BackfillState.DEAD: "is dead",
+    BackfillState.RETRY_WAIT: "waits for its next try at",
+    BackfillState.PARKED: "is parked until",
 }
 _WAITS = {
     Wait.SETTLING: "Just closed: the slowest provider of its route may not have it yet.",
@@ -57,10 +56,10 @@ _WAITS = {
 
 
 def worst_of(session: SessionStates) -> Look:
-    """Of all its slots."""
+    """Of all its slots but those that are still settling: each running session has some of these at any moment."""
     counts = session.counts
     for state in (State.DEAD, State.FILLING, State.PENDING, State.ABANDONED):
-        if counts[state]:
+        if counts[state] > (session.settling if state is State.PENDING else 0):
             return Look(state.value)
     return Look.EMPTY if session.coverage.empty else Look.HELD
 
@@ -73,11 +72,10 @@ def counted(session: SessionStates) -> str:
 
 
 def share_of(session: SessionStates) -> str:
-    """Held or proven empty of what is expected. Floored, so that 100 % means all."""
-    coverage = session.coverage
-    if not coverage.missing:
-        return "100 %"
-    return f"{1000 * (coverage.expected - coverage.missing) // coverage.expected / 10:.1f} %"
+    """Held or proven empty of what should be there by now. Floored, so that 100 % means all."""
+    there = session.coverage.held + session.coverage.empty
+    due = session.coverage.expected - session.settling
+    return "100 %" if there >= due else f"{1000 * there // due / 10:.1f} %"
 
 
 def cause_of(part: MissingPart) -> str:
@@ -94,13 +92,19 @@ def told(part: MissingPart) -> str:
     """What is being done about it, by whom, and what was said last."""
     match part.about:
         case JobNews() as job:
-            until = f" until {job.due_at:%Y-%m-%d %H:%M:%S}" if job.due_at and job.state != BackfillState.QUEUED else ""
-            said = f": {job.said.message}" if job.said else ""
-            return f"Job {job.job_id} {_JOB_STATES[job.state]}{until}{said}"
+            return _told_of(job)
         case Abandoned() as given_up:
             until = f" until {given_up.until:%Y-%m-%d %H:%M}" if given_up.until else ""
             return f"By {given_up.who}{until}{': ' if given_up.why else ''}{given_up.why}"
     return _WAITS[part.about]
+
+
+def _told_of(job: JobNews) -> str:
+    if job.means is State.DEAD:
+        return f"Job {job.job_id} is dead: {job.said.message if job.said else 'nobody wrote down why'}"
+    due = f" {job.due_at:%Y-%m-%d %H:%M:%S}" if job.due_at and job.state != BackfillState.QUEUED else ""
+    said = f" Last said: {job.said.message}" if job.said else ""
+    return f"Job {job.job_id} {_JOB_STATES[job.state]}{due}.{said}"
 
 
 def named(witnesses: Iterable[Witness]) -> str:

@@ -139,10 +139,14 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Look at")
     def look(self, incident: Incident) -> SafeString:
-        """The heat map of those days."""
+        """The heat map of those days, and what died."""
         query = {"interval": incident.interval, "last": f"{incident.end:%Y-%m-%d}", "missing": "on"}
         return format_html(
-            '<a class="md-link" href="{}?{}">coverage</a>', reverse("admin:collector_coverage"), urlencode(query)
+            '<span class="md-links"><a href="{}?{}">coverage</a> <a href="{}?{}">dead letters</a></span>',
+            reverse("admin:collector_coverage"),
+            urlencode(query),
+            reverse("admin:collector_deadletter_changelist"),
+            urlencode({"interval": incident.interval}),
         )
 
     @admin.display(description="Jobs")

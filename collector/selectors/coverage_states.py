@@ -83,6 +83,11 @@ class SessionStates:
             counted[part.state] += part.slots
         return counted
 
+    @property
+    def settling(self) -> int:
+        """Pending slots that have just closed."""
+        return sum(part.slots for part in self.missing if part.about is Wait.SETTLING)
+
 
 def states_of(
     *, series: Sequence[Series], first: date, last: date, now: Micros, snapshot: Snapshot, with_witnesses: bool = True

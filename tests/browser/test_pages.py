@@ -1,5 +1,6 @@
 """The pages in a real browser: nothing fails in it, nothing is loaded from elsewhere, and what it shows is what is held."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,19 @@ from collector.feed.publisher import publish
 from marketdata_site.observability import clock
 from providers.outcomes import Outcome
 from tests.feed_support import add_batch, bar
-from tests.integration.rest.dead_rows import make_dead
+from tests.integration.rest.dead_rows import make_dead, make_job
 from tests.integration.rest.provider_rows import make_active, make_samples, report
-from tests.integration.rest.rows import MINUTE, at, make_bar, make_bars, make_coverage, make_revision, make_series, minutes
+from tests.integration.rest.rows import (
+    MINUTE,
+    at,
+    make_bar,
+    make_bars,
+    make_coverage,
+    make_incident,
+    make_revision,
+    make_series,
+    minutes,
+)
 from tests.web_server import running
 
 CHROMIUM = shutil.which("chromium")
@@ -122,15 +133,27 @@ def test_operator_finds_a_corrected_bar_and_its_history(operator, visit):
     visit(story)
 
 
-def test_operator_finds_what_is_missing_of_a_session(operator, visit):
-    make_coverage(make_series(), OPEN.date(), held=[(OPEN, at("2026-11-20 20:50"))])
+def test_operator_finds_what_is_missing_of_a_session_and_why(operator, visit):
+    series = make_series()
+    make_coverage(series, OPEN.date(), held=[(OPEN, at("2026-11-20 20:40"))])
+    said = {"at": "2026-11-20T20:55:00Z", "provider": "polygon", "code": "circuit_open", "message": "down", "http_status": None}
+    make_job(series, at("2026-11-20 20:40"), state="parked", tries=[said])
+    make_incident(start=at("2026-11-20 20:40"), end=at("2026-11-20 20:50"))
 
     def story(page: Page) -> None:
         log_in(page)
-        page.goto("/admin/collector/series/coverage/?last=2026-11-20")
-        page.click("text=10 missing")
+        page.click("nav >> text=Incidents")
+        page.click("#changelist td a, #changelist th a")
+        page.click("a:has-text('coverage') >> nth=-1")
+        cell = page.locator(".md-heat td a").first
+        expect(cell).to_have_attribute("title", "being filled: 370 held, 10 being filled, 10 pending of 390")
+        cell.click()
+        expect(page.locator("#spans tbody tr").first).to_contain_text("vendor outage")
         expect(page.locator("#spans")).to_contain_text("2026-11-20 20:50")
-        expect(page.locator("#spans")).to_contain_text("2026-11-20 21:00")
+        expect(page.locator(".md-strip i[title^='20:45']")).to_have_attribute(
+            "title", re.compile("20:45 being filled, vendor outage, job")
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     visit(story)
 
@@ -192,6 +215,8 @@ def test_every_admin_page_opens_without_a_fault(operator, visit):
         "/admin/collector/series/",
         "/admin/collector/series/add/",
         "/admin/collector/series/bars/",
+        "/admin/collector/series/coverage/",
+        "/admin/collector/incident/",
         "/admin/collector/rejectedbar/",
         "/admin/providers/provider/add/",
         "/admin/providers/routingpolicy/add/",

@@ -3,16 +3,20 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from collector.models import Instrument, QuoteSeries, RejectedBar, RejectedQuote, Series
+from collector.models import DeadLetter, Instrument, QuoteSeries, RejectedBar, RejectedQuote, Series
 from providers.market.calendar import get_calendar
 from providers.models import Provider, RoutingPolicy
+from tests.integration.rest.dead_rows import make_job
 from tests.integration.rest.rows import (
+    MINUTE,
     at,
+    make_absence,
     make_bar,
     make_bars,
     make_coverage,
@@ -380,9 +384,63 @@ class TestBrowsers:
         address = reverse("admin:collector_coverage")
         response = operator.get(address, {"last": "2026-11-20"})
         cell = response.context["rows"][0][1][0]
-        assert (cell["share"], cell["coverage"].missing) == ("97.4 %", 10)
+        assert (cell["share"], cell["look"], cell["coverage"].missing) == ("97.4 %", "pending", 10)
+        assert cell["title"] == "pending: nobody's yet: 380 held, 10 pending of 390"
         page = operator.get(address + cell["address"].split("#")[0]).content.decode()
         assert "2026-11-20 20:50" in page
+
+    def test_coverage_page_shows_each_slot_and_links_a_dead_one_to_its_letter(self, operator):
+        series = make_series()
+        empty = [(at("2026-11-20 15:00"), at("2026-11-20 15:02"))]
+        make_coverage(series, OPEN.date(), held=[(at("2026-11-20 14:31"), at("2026-11-20 15:00"))], empty=empty)
+        make_absence(series, empty)
+        dead = make_job(series, at("2026-11-20 15:02"), slots=60, state="dead")
+        letter = {"reason": "vendor_fault", "fingerprint": "f", "missing_minutes": 60, "died_at": at("2026-11-20 17:00")}
+        DeadLetter.objects.create(backfill=dead, **letter)
+        address = f"{reverse('admin:collector_coverage')}?series={series.pk}&session=2026-11-20&last=2026-11-20"
+        response = operator.get(address)
+        page, strip = response.content.decode(), response.context["strip"]
+        assert response.context["rows"][0][1][0]["look"] == "dead"
+        assert [(row.label, len(row.cells)) for row in strip.rows] == [(f"{hour}:00", 60) for hour in range(14, 21)]
+        assert strip.rows[0].cells[:30] == [None] * 30
+        titles = [strip.rows[row].cells[cell].title for row, cell in ((0, 30), (0, 31), (1, 1), (1, 2), (2, 2))]
+        assert titles == [
+            "14:30 pending",
+            "14:31 held",
+            "15:01 proven empty, by polygon",
+            f"15:02 dead, vendor outage, job {dead.pk}",
+            "16:02 pending",
+        ]
+        assert reverse("admin:collector_deadletter_change", args=[dead.pk]) in page
+        assert "polygon (consolidated) by the rule settled" in page
+
+    @pytest.mark.parametrize(("interval", "rows", "width"), [("5m", 3, 48), ("15m", 1, 48), ("1h", 1, 24), ("1d", 1, 1)])
+    def test_strip_is_cut_into_rows_of_a_readable_width(self, operator, interval, rows, width):
+        series = make_series(interval=interval)
+        query = f"series={series.pk}&session=2026-11-20&last=2026-11-20"
+        strip = operator.get(f"{reverse('admin:collector_coverage')}?{query}").context["strip"]
+        assert (len(strip.rows), {len(row.cells) for row in strip.rows}) == (rows, {width})
+
+    def test_coverage_page_lists_the_worst_first_only_those_with_gaps_when_asked_and_costs_the_same_for_any_number(
+        self, operator, django_assert_max_num_queries
+    ):
+        for number in range(12):
+            held = [(OPEN, at("2026-11-20 21:00") - number * MINUTE)]
+            make_coverage(make_series(f"S{number:02d}", collect_from=OPEN), OPEN.date(), held=held)
+        with django_assert_max_num_queries(25):
+            context = operator.get(reverse("admin:collector_coverage"), {"last": "2026-11-20", "missing": "on"}).context
+        symbols = [series.instrument.symbol for series, _ in context["rows"]]
+        assert symbols == [f"S{number:02d}" for number in range(11, 0, -1)]
+        with django_assert_max_num_queries(25):
+            operator.get(reverse("admin:collector_coverage"), {"last": "2026-11-20", "symbol": "S01"})
+
+    def test_slots_that_have_just_closed_do_not_make_a_session_look_bad(self, operator):
+        make_coverage(make_series(), OPEN.date(), held=[(OPEN, at("2026-11-20 15:00"))])
+        address, query = reverse("admin:collector_coverage"), {"last": "2026-11-20"}
+        for moment, look, share in (("15:01:10", "held", "100 %"), ("15:02:40", "pending", "96.7 %")):
+            with time_machine.travel(at(f"2026-11-20 {moment}"), tick=False):
+                cell = operator.get(address, query).context["rows"][0][1][0]
+            assert (cell["look"], cell["share"]) == (look, share)
 
     @pytest.mark.parametrize(
         "query", ["series=x&session=y", "series=1&session=2026-02-30", "series=9&session=2026-11-20", "offset=-1"]
