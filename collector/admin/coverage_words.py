@@ -51,7 +51,6 @@ _WAITS = {
     Wait.LIVE: "Live collection still asks for it.",
     Wait.NEXT_SCAN: "The next scan makes a job of it, as far as its cap has room.",
     Wait.INACTIVE: "The series is not collected.",
-    Wait.PAST_RETENTION: "Older than what is scanned (MARKETDATA_BAR_DAYS).",
 }
 
 

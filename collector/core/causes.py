@@ -12,7 +12,7 @@ class Cause(StrEnum):
     VENDOR_OUTAGE = "vendor_outage"
     """Vendors are down, mute, out of reach, or answer in no known form: it passes, or a breaker lets others be asked."""
     RATE_STARVED = "rate_starved"
-    """Nobody had budget or quota left."""
+    """Nobody had budget or quota left, or the rate did not let all be asked in a job's time."""
     NOT_ENTITLED = "not_entitled"
     """No provider may serve it: its key, plan, feed or limits do not cover it, or it is switched off."""
     UNKNOWN_SYMBOL = "unknown_symbol"
@@ -37,6 +37,7 @@ OF_CODE: Mapping[str, Cause] = {
     "malformed_answer": Cause.VENDOR_OUTAGE,
     "throttled": Cause.RATE_STARVED,
     "over_budget": Cause.RATE_STARVED,
+    "out_of_time": Cause.RATE_STARVED,
     "auth_failed": Cause.NOT_ENTITLED,
     "not_entitled": Cause.NOT_ENTITLED,
     "unsupported_request": Cause.NOT_ENTITLED,

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from collector.core.spans import NO_SPANS, Spans, union
-from providers.market.types import Micros, MicrosArray
+from providers.market.types import MINUTE_US, Micros, MicrosArray
+
+APART_US = 5 * MINUTE_US
+"""Outages with less than that between them are one: a vendor that loses every other minute is ill once."""
 
 
 def crowded(starts: MicrosArray, ends: MicrosArray, *, least: int) -> Spans:
@@ -42,6 +45,11 @@ def joined(spans: Spans, slots: MicrosArray) -> Spans:
     return np.column_stack((spans[first, 0], spans[np.concatenate((first[1:] - 1, [len(spans) - 1])), 1]))
 
 
+def _near(spans: Spans) -> Spans:
+    """Spans less than `APART_US` from each other made one."""
+    return union(spans + np.array([0, APART_US - 1])) - np.array([0, APART_US - 1]) if len(spans) else spans
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """An open incident's row: its number and its span so far."""
@@ -64,11 +72,11 @@ class Grown:
 def grown(spans: Spans, known: Sequence[Known], slots: MicrosArray) -> list[Grown]:
     """What the spans of many missing series make of the open incidents, by time. An incident never shrinks.
 
-    A span that overlaps or touches one goes on with it; of several that it connects the oldest number stays. Over time in which
+    A span that overlaps one or lies near it goes on with it; of several that it connects the oldest number stays. Over time in which
     nothing is expected only spans that are missing now are joined: what was filled meanwhile is not the same outage.
     """
     old = np.array([[one.start, one.end] for one in known], dtype=np.int64).reshape(-1, 2)
-    together = union(joined(spans, slots), old)
+    together = _near(union(joined(spans, slots), old))
     found = []
     for start, end in together.tolist():
         within = sorted(one.number for one in known if start <= one.start and one.end <= end)

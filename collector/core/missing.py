@@ -40,8 +40,6 @@ class Wait(StrEnum):
     """Not scanned since it went missing, or without room under its cap: a later scan makes a job of it."""
     INACTIVE = "inactive"
     """The series is not collected."""
-    PAST_RETENTION = "past_retention"
-    """Older than what is scanned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +63,15 @@ class Part(Generic[About_co]):
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """From which start on slots are still settling or live collection's, and before which nobody looks."""
+    """From which start on slots are still settling, or live collection's."""
 
     settled: Micros
     live: Micros
-    oldest: Micros
 
     def claims(self) -> tuple[Claim[Wait], ...]:
         """Of those whom nobody has, the weakest first."""
         return (
             Claim(*EVER, Wait.NEXT_SCAN),
-            Claim(EVER[0], self.oldest, Wait.PAST_RETENTION),
             Claim(self.live, EVER[1], Wait.LIVE),
             Claim(self.settled, EVER[1], Wait.SETTLING),
         )

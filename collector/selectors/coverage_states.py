@@ -14,7 +14,6 @@ from collector.core.spans import inside
 from collector.models import Series
 from collector.selectors.attended import live_edges
 from collector.selectors.coverage import SessionCoverage, coverage_of
-from collector.selectors.expected import horizon
 from collector.selectors.gaps import settle_after
 from collector.selectors.jobs_of import Abandoned, Claims, JobNews, claims_of
 from collector.selectors.witnesses import Silence, Witness, silences_of
@@ -141,7 +140,6 @@ class _EdgesOfSeries:
         return Edges(
             settled=self._grid(series, interval).settled_until(now=self.now, settle_after=settle),
             live=self._live[interval][tier],
-            oldest=horizon(self.now) or 0,
         )
 
     def _grid(self, series: Series, interval: Interval) -> Grid:

@@ -141,14 +141,12 @@ def waits(series, **values):
     return [f"{part.about.value} {part.slots}" for part in session_of(series, **values).missing]
 
 
-def test_slot_that_nobody_has_says_what_it_waits_for(settings):
+def test_slot_that_nobody_has_says_what_it_waits_for():
     make_provider(settle_after_seconds=120)
     make_policy("polygon")
     series = make_series()
     assert waits(series, now=us("2025-10-08 14:00"), snapshot=policies.current()) == ["next_scan 20", "live 8", "settling 2"]
     assert waits(make_series("OFF", is_active=False)) == ["inactive 390"]
-    settings.BAR_DAYS = 1
-    assert waits(series, day=date(2025, 10, 6), now=EVENING) == ["past_retention 390"]
 
 
 def test_daily_slot_settles_from_its_sessions_close():

@@ -4,8 +4,10 @@ from datetime import date
 
 import numpy as np
 import pytest
+import time_machine
 from django.db import IntegrityError, connections, transaction
 
+from collector import tasks
 from collector.models import Abandonment, Backfill, Incident
 from collector.services import incidents
 from collector.services.gap_scan import scan_recent
@@ -199,3 +201,19 @@ def test_ended_incidents_are_kept_for_ninety_days():
     assert Incident.objects.exists()
     incidents.delete_old(now=from_us(EVENING + 90 * DAY_US + 1))
     assert not Incident.objects.exists()
+
+
+def test_scan_keeps_its_jobs_and_tells_when_looking_for_incidents_fails(monkeypatch):
+    def broken(**_):
+        raise RuntimeError("no incidents today")
+
+    make_many(1, ("14:00", "14:10"))
+    monkeypatch.setattr(tasks, "look_recent", broken)
+    with time_machine.travel(from_us(EVENING), tick=False), pytest.raises(RuntimeError, match="no incidents today"):
+        tasks.scan_recent()
+    assert Backfill.objects.count() == 1
+    monkeypatch.undo()
+    with time_machine.travel(from_us(EVENING), tick=False):
+        make_many(4, ("14:00", "14:10"), prefix="M")
+        tasks.scan_recent()
+    assert shown() == ["14:00 to 14:10, 5 of 5 open"]

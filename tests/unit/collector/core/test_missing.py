@@ -37,11 +37,10 @@ def test_shared_parts_name_exactly_those_sets_that_hold_each_slot(starts, sets):
 
 def test_slot_that_nobody_has_waits_for_what_comes_first():
     starts = np.arange(5, dtype=np.int64) * STEP
-    edges = Edges(settled=4 * STEP, live=2 * STEP, oldest=1 * STEP)
+    edges = Edges(settled=4 * STEP, live=2 * STEP)
     parts = parts_of(starts, ONE_UNIT[:5], STEP, edges.claims())
     assert [(part.about, part.slots) for part in parts] == [
-        (Wait.PAST_RETENTION, 1),
-        (Wait.NEXT_SCAN, 1),
+        (Wait.NEXT_SCAN, 2),
         (Wait.LIVE, 2),
         (Wait.SETTLING, 1),
     ]
