@@ -170,6 +170,17 @@ def test_incident_older_than_the_recent_hours_is_ended_by_the_look_at_all(settin
     assert shown() == ["14:00 to 14:10, 0 of 4 ended"]
 
 
+def test_recent_look_does_not_end_what_it_sees_a_part_of(settings):
+    many = make_many(4, ("14:00", "14:10"))
+    look()
+    settings.RECENT_SCAN_HOURS = 8
+    for one in many:
+        hold(one, ("14:00", "14:05"))
+    look(us("2025-10-08 22:05"))
+    look_all(now=us("2025-10-08 22:05"), snapshot=Snapshot())
+    assert shown() == ["14:00 to 14:10, 4 of 4 open"]
+
+
 def test_database_holds_one_open_incident_for_a_time():
     make_many(4, ("14:00", "14:10"))
     look()

@@ -12,10 +12,14 @@ from collector.core.spans import spans_of
 STEP = 60
 ONE_UNIT = np.zeros(1_000, dtype=np.int64)
 SLOTS = st.sets(st.integers(0, 80), max_size=60).map(lambda found: np.array(sorted(found), dtype=np.int64) * STEP)
+RUNS = st.sets(st.integers(0, 80), max_size=12).map(
+    lambda holes: np.array(sorted(set(range(81)) - holes), dtype=np.int64) * STEP
+)
+"""Mostly adjoining ones."""
 SPANS = st.lists(st.tuples(st.integers(-3, 80), st.integers(1, 30)), max_size=8)
 
 
-@given(starts=SLOTS, spans=SPANS, edge=st.integers(0, 80))
+@given(starts=SLOTS | RUNS, spans=SPANS, edge=st.integers(0, 80))
 def test_every_slot_is_the_last_claims_and_parts_are_whole(starts, spans, edge):
     claims = [Claim(*EVER, "nobody"), *(Claim(a * STEP, (a + n) * STEP, f"claim {i}") for i, (a, n) in enumerate(spans))]
     units = (starts >= edge * STEP).astype(np.int64)
@@ -25,6 +29,7 @@ def test_every_slot_is_the_last_claims_and_parts_are_whole(starts, spans, edge):
     assert sum(part.slots for part in parts) == len(starts)
     for one, two in pairwise(parts):
         assert one.end < two.start or one.about != two.about or one.start < edge * STEP <= two.start
+    assert not any(part.start < edge * STEP < part.end for part in parts)
 
 
 @given(starts=SLOTS, sets=st.lists(SLOTS, max_size=4))
