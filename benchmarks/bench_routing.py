@@ -26,7 +26,7 @@ from providers.market.types import MINUTE_US, SECOND_US, BarQuery, Capability, I
 from providers.models import Provider, RoutingPolicy
 from providers.outcomes import Outcome, Seen
 from providers.registry import get_adapter
-from providers.routing import decide
+from providers.routing import Use, decide
 from providers.scoring import score
 from providers.selectors import Candidate
 from providers.services import policies
@@ -84,7 +84,7 @@ def _report_once(provider_id: int, tally: Tally) -> None:
         provider_id=provider_id,
         capability=Capability.BARS_30M,
         tally=tally,
-        is_probe=False,
+        use=Use.NORMAL,
         promote=0.85,
         now=NOW + SECOND_US,
     )

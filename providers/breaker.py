@@ -3,8 +3,9 @@
     closed ──trip──▶ open ──open_until──▶ half-open ──3 successes──▶ closed
                       ▲                       └──────one failure──────▶ open, for longer
 
-Trips: 5 failures in a row, or half of at least 10 calls within a minute, or 8 of the last 10 calls slow. Only time opens the
-door to half-open, only probes leave it. What was sent before a phase began says nothing about it.
+Trips: 5 failures in a row, or half of at least 10 calls within a minute, or 8 of the last 10 calls slow. Time opens the door to
+half-open, and so does an answer to live work that could not wait; only probes leave it. What was sent before a phase began says
+nothing about it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -102,11 +103,13 @@ def observe(
     now: Micros,
     jitter: float,
     is_probe: bool = False,
+    is_gentle: bool = False,
     network_is_ours: bool = False,
 ) -> Breaker:
     """The breaker after some calls, in the order in which they were sent. `jitter`: a random number from 0 to 1.
 
-    `is_probe`: they were made under the fleet's one probe. While `network_is_ours` nothing counts and nothing moves: neither
+    `is_probe`: they were made under the fleet's one probe. `is_gentle`: they were live work that could not wait for the end of an
+    open phase; an answer ends it, a failure changes nothing. While `network_is_ours` nothing counts and nothing moves: neither
     failures nor successes say anything about a vendor then.
     """
     if network_is_ours:
@@ -122,6 +125,8 @@ def observe(
                 breaker = _opened(breaker, now=now, jitter=jitter)
         elif breaker.phase is Phase.HALF_OPEN and is_probe:
             breaker = _probed(breaker, call.outcome, now=now, jitter=jitter)
+        elif breaker.phase is Phase.OPEN and is_gentle and call.outcome in SUCCESSES:
+            breaker = Breaker(phase=Phase.HALF_OPEN, since=now, trips=breaker.trips)
     return breaker
 
 

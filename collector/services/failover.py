@@ -146,7 +146,7 @@ class _Unasked:
             return _refused(self.failed[provider], provider)
         if self.journey.takes(name, self.choice.candidates[provider]):
             why = "its breaker is half-open, a probe of a few symbols comes first"
-            return Unanswered(f"{provider}: {why}", "circuit_open", provider)
+            return Unanswered(f"{provider}: {why}", "circuit_open", provider, retry_at=now_us())
         return Unanswered(
             f"{provider}: its prices or its feed are not those that the series is made of", "other_feed", provider
         )
@@ -239,7 +239,7 @@ def _report(choice: Choice, step: Step, answer: ProviderResult[Any], promote: fl
         provider_id=candidate.provider_id,
         capability=choice.capability,
         tally=answer.tally,
-        is_probe=step.use is Use.PROBE,
+        use=step.use,
         promote=promote,
         now=now,
     )

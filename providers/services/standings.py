@@ -16,6 +16,7 @@ from providers.lanes import Lane
 from providers.market.types import SECOND_US, Micros, from_us
 from providers.models import Provider, ProviderState
 from providers.outcomes import Outcome
+from providers.routing import Use
 from providers.scoring import good_since, score
 from providers.services.policies import is_held_active
 from providers.state_rows import State
@@ -39,7 +40,7 @@ def report(
     provider_id: int,
     capability: str,
     tally: Tally,
-    is_probe: bool,
+    use: Use,
     promote: float,
     now: Micros,
 ) -> State:
@@ -49,7 +50,7 @@ def report(
         if failed_locally := _local_errors(tally):
             row.local_error_at = from_us(failed_locally)
         before = state_rows.at(state_rows.read(row), now=now)
-        state = _after(before, tally, is_probe=is_probe, promote=promote, now=now, network_is_ours=_network_is_ours(row, now))
+        state = _after(before, tally, use=use, promote=promote, now=now, network_is_ours=_network_is_ours(row, now))
         if tally.seen:
             state = replace(state, used_at=now)
         save(row, state, now=now)
@@ -124,9 +125,17 @@ def refreshed(state: State, *, promote: float, now: Micros) -> State:
     return replace(state, good_since=good_since(state.good_since, value=value, promote=promote, is_closed=is_closed, now=now))
 
 
-def _after(state: State, tally: Tally, *, is_probe: bool, promote: float, now: Micros, network_is_ours: bool) -> State:
+def _after(state: State, tally: Tally, *, use: Use, promote: float, now: Micros, network_is_ours: bool) -> State:
     jitter = random.random()  # noqa: S311  # spreads probes, guards nothing
-    breaker = observe(state.breaker, tally.seen, now=now, jitter=jitter, is_probe=is_probe, network_is_ours=network_is_ours)
+    breaker = observe(
+        state.breaker,
+        tally.seen,
+        now=now,
+        jitter=jitter,
+        is_probe=use is Use.PROBE,
+        is_gentle=use is Use.GENTLE,
+        network_is_ours=network_is_ours,
+    )
     after = replace(
         state,
         health=add(state.health, tally, now=now, network_is_ours=network_is_ours),

@@ -10,6 +10,7 @@ from collector.schemas import MAX_SYMBOLS
 from collector.services.backfill.asking import span_of
 from collector.services.backfill.claiming import Batch, claim, everybody
 from collector.services.backfill.running import run
+from collector.services.backfill.waking import wake
 from marketdata_site.observability.clock import now, now_us
 from providers.adapter import refusal_of
 from providers.budget import most_at_once
@@ -28,6 +29,7 @@ DRAIN_S = 50.0
 def drain(*, worker: str, loop: EventLoopThread, seconds: float = DRAIN_S) -> int:
     """Claim and run batches until nothing is due or the time is over; returns how many jobs were settled. Several may drain at once."""
     until, settled = time.monotonic() + seconds, 0
+    wake(now=now())
     while time.monotonic() < until and (batch := _next(worker)) is not None:
         settled += run(batch, loop=loop)
     return settled

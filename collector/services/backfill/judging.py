@@ -20,8 +20,9 @@ _STATES = {Fate.RETRY: BackfillState.RETRY_WAIT, Fate.PARK: BackfillState.PARKED
 
 
 def endings_of(jobs: Sequence[Backfill], *, missing: Mapping[int, MicrosArray], whys: Whys, now: datetime) -> list[Ending]:
-    """The next state of each job; `missing` slots by job."""
-    return [_ending(job, missing[job.pk], whys.get(job.pk) or (_NOT_ALL,), now) for job in jobs]
+    """The next state of each job; `missing` slots by job. Those that wait for the same thing wait as long: one question serves them again."""
+    draw = random.random()  # noqa: S311  no secret
+    return [_ending(job, missing[job.pk], whys.get(job.pk) or (_NOT_ALL,), now, draw) for job in jobs]
 
 
 def broken(job: Backfill, *, error: str, is_alone: bool, now: datetime) -> Ending:
@@ -60,7 +61,7 @@ def given_back(job: Backfill, *, now: datetime) -> Ending:
     )
 
 
-def _ending(job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered], now: datetime) -> Ending:
+def _ending(job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered], now: datetime, draw: float) -> Ending:
     if not len(missing):
         return Ending(
             job=job,
@@ -80,14 +81,13 @@ def _ending(job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered], now
         end=from_us(int(missing[-1]) + Interval(job.series.interval).us),
         slots=len(missing),
         attempts=job.attempts + (chosen is not Fate.PARK),
-        due_at=_due_at(job, chosen, whys, now),
+        due_at=_due_at(job, chosen, whys, now, draw),
         tries=_tries(job, whys, now, is_parked=chosen is Fate.PARK),
         failure=_failure(job, whys) if chosen is Fate.DEAD else None,
     )
 
 
-def _due_at(job: Backfill, chosen: Fate, whys: Sequence[Unanswered], now: datetime) -> datetime:
-    draw = random.random()  # noqa: S311  no secret
+def _due_at(job: Backfill, chosen: Fate, whys: Sequence[Unanswered], now: datetime, draw: float) -> datetime:
     if chosen is Fate.PARK:
         return from_us(parked_until([why.retry_at for why in whys], now=to_us(now), draw=draw))
     return from_us(to_us(now) + delay(job.attempts + 1, draw=draw)) if chosen is Fate.RETRY else now

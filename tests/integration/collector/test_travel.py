@@ -41,7 +41,7 @@ def _policy(*names: str) -> Snapshot:
 def _half_open(name: str) -> Provider:
     provider, before = Provider.objects.get(name=name), NOW - 2 * MINUTE_US
     failures = Tally(seen=tuple(Seen(before + i, Outcome.VENDOR_ERROR) for i in range(5)))
-    report(provider_id=provider.pk, capability=BARS, tally=failures, is_probe=False, promote=0.85, now=before + 10)
+    report(provider_id=provider.pk, capability=BARS, tally=failures, use=Use.NORMAL, promote=0.85, now=before + 10)
     return provider
 
 

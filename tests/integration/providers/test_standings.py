@@ -34,7 +34,7 @@ def _tally(outcome: Outcome, count: int, *, at: Micros = NOW) -> Tally:
 
 
 def _report(provider: Provider, outcome: Outcome, count: int, *, now: Micros = NOW, **rest: object) -> standings.State:
-    values = {"is_probe": False, "promote": 0.85, **rest}
+    values = {"use": Use.NORMAL, "promote": 0.85, **rest}
     tally = _tally(outcome, count, at=now)
     return standings.report(provider_id=provider.pk, capability=BARS, tally=tally, now=now + SECOND_US, **values)
 
@@ -146,10 +146,21 @@ def test_three_good_probes_close_the_breaker_and_calls_of_before_say_nothing() -
 
     late = _report(provider, Outcome.VENDOR_ERROR, 5, now=NOW + 2 * SECOND_US)
     assert late.breaker.trips == 1
-    state = _report(provider, Outcome.OK, 3, now=later, is_probe=True)
+    state = _report(provider, Outcome.OK, 3, now=later, use=Use.PROBE)
 
     assert state.breaker.phase is Phase.CLOSED
     assert ProviderState.objects.get().phase == "closed"
+
+
+def test_answer_to_live_work_that_could_not_wait_lets_the_probe_out_before_its_time() -> None:
+    provider = make_provider()
+    _report(provider, Outcome.VENDOR_ERROR, 5)
+    soon = NOW + 10 * SECOND_US
+
+    _report(provider, Outcome.OK, 3, now=soon, use=Use.NORMAL)
+    assert not probes.take(provider_id=provider.pk, capability=BARS, holder="a", now=soon)
+    _report(provider, Outcome.OK, 1, now=soon, use=Use.GENTLE)
+    assert probes.take(provider_id=provider.pk, capability=BARS, holder="a", now=soon)
 
 
 @pytest.mark.parametrize(

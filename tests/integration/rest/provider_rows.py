@@ -9,6 +9,7 @@ from providers.market.types import Micros
 from providers.models import HealthSample, Provider
 from providers.outcomes import Outcome, Seen
 from providers.policy import Snapshot
+from providers.routing import Use
 from providers.services import policies, standings
 from tests.integration.providers.policy_rows import make_rows
 from tests.integration.rest.rows import make_tier
@@ -41,7 +42,7 @@ def report(name: str, outcome: Outcome, count: int, *, now: Micros | None = None
     now = clock.now_us() if now is None else now
     tally = Tally(seen=tuple(Seen(now - count + i, outcome) for i in range(count)))
     provider = Provider.objects.get(name=name)
-    standings.report(provider_id=provider.pk, capability=capability, tally=tally, is_probe=False, promote=0.85, now=now)
+    standings.report(provider_id=provider.pk, capability=capability, tally=tally, use=Use.NORMAL, promote=0.85, now=now)
 
 
 def make_samples(

@@ -99,7 +99,7 @@ class Vendor:
         before = at(self.breaker, now=now)
         if before.phase is not self.breaker.phase:
             self.phases.append((before.since, before.phase))
-        self.breaker = observe(before, tally.seen, now=now, jitter=0.5, is_probe=use is Use.PROBE)
+        self.breaker = observe(before, tally.seen, now=now, jitter=0.5, is_probe=use is Use.PROBE, is_gentle=use is Use.GENTLE)
         if self.breaker.phase is not before.phase:
             self.phases.append((now, self.breaker.phase))
         self.used_at = now

@@ -109,6 +109,16 @@ def test_call_that_is_no_probe_says_nothing_while_half_open() -> None:
     assert told(tripped(), *[OK] * 9, ERROR, now=later) == at(tripped(), now=later)
 
 
+def test_answer_to_live_work_that_could_not_wait_ends_an_open_phase_and_closes_nothing() -> None:
+    soon = NOW + SECOND_US
+    after = observe(tripped(), [Seen(soon, ERROR), Seen(soon, SLOW), *[Seen(soon, OK)] * 9], now=soon, jitter=0, is_gentle=True)
+    assert after == Breaker(phase=Phase.HALF_OPEN, since=soon, trips=1)
+    assert (
+        observe(tripped(), [Seen(soon, o) for o in Outcome if o not in (OK, SLOW)], now=soon, jitter=0, is_gentle=True)
+        == tripped()
+    )
+
+
 def test_call_sent_before_a_phase_began_says_nothing_about_it() -> None:
     later = NOW + OPEN_STEP_US
     early = [Seen(later - 1, ERROR), Seen(NOW, OK)]
