@@ -18,7 +18,9 @@ LEAST_PARKED_S = 5
 MOST_PARKED_S = 900
 """A moment that a vendor named may be hours away; meanwhile an operator may have changed who is asked."""
 
-HOPELESS = frozenset({"unknown_symbol", "not_entitled", "malformed_answer", "unsupported_request"})
+REFUSED = "bad_request"
+"""The vendor calls the question wrong: of one that is about many symbols, nobody knows which of them it means."""
+HOPELESS = frozenset({"unknown_symbol", "not_entitled", "malformed_answer", "unsupported_request", REFUSED})
 """The same question gets the same answer."""
 BUSY = frozenset({"over_budget", "throttled", "circuit_open", "out_of_time"})
 """Nothing is wrong with the question: it is put when there is somebody to ask."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from collector.core.retry import BUSY, OUT_OF_PLAY, Fate, delay, fate, parked_until
+from collector.core.retry import BUSY, OUT_OF_PLAY, REFUSED, Fate, delay, fate, parked_until
 from collector.models import RejectedBar
 from collector.models.backfills import Backfill, BackfillState
 from collector.services.backfill.asking import Whys
@@ -21,8 +21,10 @@ _STATES = {Fate.RETRY: BackfillState.RETRY_WAIT, Fate.PARK: BackfillState.PARKED
 
 def endings_of(jobs: Sequence[Backfill], *, missing: Mapping[int, MicrosArray], whys: Whys, now: datetime) -> list[Ending]:
     """The next state of each job; `missing` slots by job. Those that wait for the same thing wait as long: one question serves them again."""
-    draw = random.random()  # noqa: S311  no secret
-    return [_ending(job, missing[job.pk], whys.get(job.pk) or (_NOT_ALL,), now, draw) for job in jobs]
+    draw, is_alone = random.random(), len(jobs) == 1  # noqa: S311  no secret
+    return [
+        _ending(job, missing[job.pk], whys.get(job.pk) or (_NOT_ALL,), now=now, draw=draw, is_alone=is_alone) for job in jobs
+    ]
 
 
 def broken(job: Backfill, *, error: str, is_alone: bool, now: datetime) -> Ending:
@@ -61,7 +63,9 @@ def given_back(job: Backfill, *, now: datetime) -> Ending:
     )
 
 
-def _ending(job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered], now: datetime, draw: float) -> Ending:
+def _ending(
+    job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered], *, now: datetime, draw: float, is_alone: bool
+) -> Ending:
     if not len(missing):
         return Ending(
             job=job,
@@ -74,16 +78,19 @@ def _ending(job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered], now
             tries=job.tries,
         )
     chosen = fate([why.code for why in whys], attempts=job.attempts + 1)
+    if has_to_go_alone := chosen is Fate.DEAD and not is_alone and any(why.code == REFUSED for why in whys):
+        chosen = Fate.RETRY  # another job of the batch may be what was refused
     return Ending(
         job=job,
         state=_STATES[chosen],
         start=from_us(int(missing[0])),
         end=from_us(int(missing[-1]) + Interval(job.series.interval).us),
         slots=len(missing),
-        attempts=job.attempts + (chosen is not Fate.PARK),
+        attempts=job.attempts + (chosen is not Fate.PARK and not has_to_go_alone),
         due_at=_due_at(job, chosen, whys, now, draw),
         tries=_tries(job, whys, now, is_parked=chosen is Fate.PARK),
         failure=_failure(job, whys) if chosen is Fate.DEAD else None,
+        is_solo=has_to_go_alone,
     )
 
 

@@ -85,19 +85,35 @@ def test_rejected_row_shrinks_the_job_to_its_slot_and_ends_as_rejected(world, wo
     assert "high_below_low" in letter.message
 
 
-HOPELESS = [("forbidden_entitlement", "not_entitled", 403), ("html", "malformed_answer", 200)]
+HOPELESS = [
+    ({"kind": "forbidden_entitlement"}, "not_entitled", 403),
+    ({"kind": "server_error", "status": 404}, "bad_request", 404),
+    ({"kind": "html"}, "malformed_answer", 200),
+]
 
 
 @pytest.mark.parametrize(("fault", "reason", "status"), HOPELESS)
 def test_answer_that_can_not_change_is_dead_at_once_with_its_reason(world, work, fault, reason, status):
     world.policy("polygon", "alpaca")
     make_job(make_series())
-    world.control.set_fault(fault, vendor="*")
+    world.control.set_fault(vendor="*", **fault)
     job = work()
     assert (job.state, job.attempts) == (BackfillState.DEAD, 1)
     assert (job.dead_letter.reason, job.dead_letter.provider) == (reason, "alpaca")
     assert job.dead_letter.http_status in {status, None}
     assert [(one["provider"], one["code"]) for one in job.tries] == [("polygon", reason), ("alpaca", reason)]
+
+
+def test_question_that_a_vendor_refuses_costs_only_the_job_that_it_means(world, work):
+    world.policy("alpaca")
+    jobs = [make_job(make_series("BAD")), make_job(make_series("GOOD"))]
+    world.control.set_fault("server_error", vendor="alpaca", symbols=["BAD"], status=404)
+    work()
+    assert set(Backfill.objects.values_list("state", "attempts", "is_solo")) == {("retry_wait", 0, True)}
+    work("2025-10-08 16:01:00")
+    bad, good = (Backfill.objects.get(pk=job.pk) for job in jobs)
+    assert (bad.state, bad.attempts, bad.dead_letter.reason) == (BackfillState.DEAD, 1, "bad_request")
+    assert (good.state, good.attempts) == (BackfillState.DONE, 0)
 
 
 def test_vendor_that_is_down_kills_no_job_and_all_is_filled_when_it_is_back(world, work):
