@@ -130,11 +130,16 @@ def _ban(standing: Standing, *, now: Micros) -> str | None:
         return f"it is isolated until a reload or an operator readmits it: {standing.isolated_reason}"
     if standing.refusal is not None:
         return f"the query is outside its limits: {standing.refusal}"
+    if standing.away is not None and now < standing.away.until:
+        return f"it is in maintenance until {from_us(standing.away.until):%Y-%m-%d %H:%M:%S} UTC: {standing.away.reason}"
     if standing.phase is Phase.OPEN and standing.is_forced:
         return f"its breaker is forced open by an operator: {standing.forced_reason or 'no reason given'}"
-    if standing.blocked_until is not None and now < standing.blocked_until:
-        return f"its budget allows no request before {_clock(standing.blocked_until)}: {standing.blocked_reason}"
-    return None
+    is_blocked = standing.blocked_until is not None and now < standing.blocked_until
+    return (
+        f"its budget allows no request before {_clock(standing.blocked_until)}: {standing.blocked_reason}"
+        if is_blocked
+        else None
+    )
 
 
 def _trials(normal: Sequence[Standing], first: str | None, thresholds: Thresholds, now: Micros) -> list[Standing]:
@@ -171,7 +176,7 @@ def _why(
 
 def _retry_at(standings: Sequence[Standing], *, now: Micros) -> Micros | None:
     times = (
-        max(s.open_until or 0, s.blocked_until or 0)
+        max(s.open_until or 0, s.blocked_until or 0, s.away.until if s.away else 0)
         for s in standings
         if s.is_enabled and not s.isolated_reason and s.refusal is None
     )

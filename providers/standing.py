@@ -24,13 +24,21 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """A provider that is not to be asked before `until`, by an operator's word; that says nothing about its health."""
+
+    until: Micros
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One provider of a policy at the moment of a choice.
 
     `rank`: place in the policy, 0 first. `phase`: the effective one; `is_forced` when an operator's override made it, with
     `forced_reason` in words. `good_since`: see `providers.scoring.good_since`. `refusal`: why this very query is outside its
-    limits. `blocked_until`: no request before, with `blocked_reason`. `has_tokens`: whether the budget could pay for a call now.
-    `used_at`: when an outcome was last reported.
+    limits. `away`: it is in maintenance. `blocked_until`: no request before, with `blocked_reason`. `has_tokens`: whether the budget
+    could pay for a call now. `used_at`: when an outcome was last reported.
     """
 
     provider: str
@@ -44,6 +52,7 @@ class Standing:
     forced_reason: str = ""
     isolated_reason: str | None = None
     refusal: str | None = None
+    away: Away | None = None
     blocked_until: Micros | None = None
     blocked_reason: str = ""
     has_tokens: bool = True
@@ -51,5 +60,5 @@ class Standing:
 
     @property
     def can_be_first(self) -> bool:
-        """Whether it may hold the first place at all. A quota or a query it refuses passes; it keeps its place meanwhile."""
+        """Whether it may hold the first place at all. A quota, maintenance or a query it refuses passes; it keeps its place meanwhile."""
         return self.is_enabled and not self.isolated_reason and self.phase is Phase.CLOSED

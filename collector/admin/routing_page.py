@@ -9,6 +9,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from collector.core.symbols import MIC_PATTERN
 from collector.models import Tier
+from collector.selectors.overrides import providers_away
 from collector.selectors.refusals import refusal_for
 from collector.selectors.series import find_instruments
 from marketdata_site.observability import clock
@@ -81,6 +82,7 @@ def _explained(asked: dict[str, Any], *, now: Micros) -> dict[str, Any]:
         lane=Lane(asked["lane"]),
         now=now,
         refusal=_refusal(asked, capability, now),
+        away=providers_away(now=now),
     )
     retry_at = explanation.decision.retry_at
     return {

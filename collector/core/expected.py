@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from collector.core.spans import Spans
-from providers.market.types import Micros, MicrosArray
+from providers.market.types import Micros
 
 Life = tuple[tuple[Micros, Micros], ...]
 """Half-open spans, ascending, disjoint and not touching: a `Spans` that can be a key."""
@@ -31,10 +31,3 @@ def life_of(*, wanted: Iterable[tuple[Micros, Micros]], low: Micros = ALWAYS, hi
 def as_spans(life: Life) -> Spans:
     """The same as an array."""
     return np.array(life, dtype=np.int64).reshape(-1, 2)
-
-
-def slots_within(slots: MicrosArray, life: Life) -> MicrosArray:
-    """Those of ascending slots that start in the life."""
-    bounds: list[list[int]] = slots.searchsorted(as_spans(life)).tolist()
-    parts = [slots[first:beyond] for first, beyond in bounds]
-    return parts[0] if len(parts) == 1 else np.concatenate([slots[:0], *parts])

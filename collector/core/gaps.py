@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from collector.core.spans import Spans, spans_of
+from collector.core.spans import Spans, inside, spans_of
 from providers.market.calendar import Calendar
 from providers.market.days import Days, date_of
 from providers.market.types import DAY_US, Interval, Micros, MicrosArray
@@ -56,6 +56,11 @@ class Grid:
         """The slots that start in `[low, high)`."""
         a, b = self.starts.searchsorted([low, high]).tolist()
         return self._cut(a, max(a, b))
+
+    def without(self, gone: Spans) -> "Grid":
+        """The slots that start in none of these spans."""
+        left = ~inside(self.starts, gone)
+        return _grid(self.interval, self.starts[left], self.days[left], self.closes[left]) if len(gone) else self
 
     def settled_until(self, *, now: Micros, settle_after: Micros) -> Micros:
         """The start of the first slot that has not been over for `settle_after`; the end of the last where all have."""

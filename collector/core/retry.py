@@ -22,7 +22,9 @@ REFUSED = "bad_request"
 """The vendor calls the question wrong: of one that is about many symbols, nobody knows which of them it means."""
 HOPELESS = frozenset({"unknown_symbol", "not_entitled", "malformed_answer", "unsupported_request", REFUSED})
 """The same question gets the same answer."""
-BUSY = frozenset({"over_budget", "throttled", "circuit_open", "out_of_time"})
+MAINTENANCE = "maintenance"
+"""An operator said not to ask that one for a time. It may have what all others lack, so until then no job dies."""
+BUSY = frozenset({"over_budget", "throttled", "circuit_open", "out_of_time", MAINTENANCE})
 """Nothing is wrong with the question: it is put when there is somebody to ask."""
 OUT_OF_PLAY = frozenset({"switched_off", "isolated", "other_feed", "no_provider"})
 """Providers that wait for an operator, or that a series is not made of: what the others say counts."""
@@ -43,13 +45,16 @@ class Fate(StrEnum):
 def fate(codes: Sequence[str], *, attempts: int) -> Fate:
     """By what each provider said or would have said. `attempts`: failed ones, this one included.
 
-    Dead at once only where all who count are hopeless; parked where of the others nobody could be asked.
+    Dead at once only where all who count are hopeless; parked where of the others nobody could be asked, and in place of death
+    where one of them is in maintenance.
     """
     telling = [code for code in codes if code not in OUT_OF_PLAY]
     hopeful = [code for code in telling if code not in HOPELESS]
     if all(code in BUSY for code in hopeful):
         return Fate.DEAD if telling and not hopeful else Fate.PARK
-    return Fate.RETRY if attempts < ATTEMPTS else Fate.DEAD
+    if attempts < ATTEMPTS:
+        return Fate.RETRY
+    return Fate.PARK if MAINTENANCE in telling else Fate.DEAD
 
 
 def delay(attempts: int, *, draw: float) -> Micros:

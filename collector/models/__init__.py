@@ -6,6 +6,7 @@ from collector.models.coverage import Absence, Coverage
 from collector.models.feed import FeedBatch
 from collector.models.incidents import Incident
 from collector.models.instruments import Instrument, Series, Tier
+from collector.models.overrides import CalendarOverride, OverrideKind
 from collector.models.quotes import LatestQuote, Quote, QuoteSeries, RejectedQuote
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Bar",
     "BarAlternate",
     "BarRevision",
+    "CalendarOverride",
     "Coverage",
     "DailyBar",
     "DeadLetter",
@@ -24,6 +26,7 @@ __all__ = [
     "Incident",
     "Instrument",
     "LatestQuote",
+    "OverrideKind",
     "Quote",
     "QuoteSeries",
     "RangeInvalidation",

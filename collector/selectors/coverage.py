@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 import numpy as np
 
-from collector.core.expected import as_spans
+from collector.core.closures import Closures
 from collector.core.spans import NO_SPANS, Spans, from_multirange, inside
 from collector.models import Coverage, Series
-from collector.selectors.expected import life
+from collector.selectors.expected import ExpectedSlots, expected_slots
+from collector.selectors.overrides import read_closures
 from providers.market.calendar import get_calendar
 from providers.market.days import Days, date_of
-from providers.market.types import DAY_US, Hours, Interval, Micros, MicrosArray
+from providers.market.types import DAY_US, Hours, Interval, Micros, MicrosArray, to_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,6 @@ class SessionCoverage:
     missing_starts: MicrosArray = field(repr=False, compare=False)
 
 
-Slots = dict[tuple[str, str, str], tuple[MicrosArray, Days]]
 Known = dict[tuple[int, date], tuple[Spans, Spans, Spans]]
 
 
@@ -42,27 +42,19 @@ def coverage_of(
 ) -> list[tuple[Series, list[SessionCoverage]]]:
     """Each series' sessions dated `first` to `last`, both included, oldest first.
 
-    Expected are the slots of `collector.selectors.expected` that closed by `now`. Sessions without any are left out. Two queries at
+    Expected are the slots of `collector.selectors.expected` that closed by `now`. Sessions without any are left out. Three queries at
     most, whatever the number of series.
     """
     known: Known = {
         (row.series_id, row.session): (from_multirange(row.held), from_multirange(row.empty), from_multirange(row.void))
         for row in Coverage.objects.filter(series__in=series, session__range=(first, last))
     }
-    slots: Slots = {}
-    return [(one, _sessions(one, first=first, last=last, now=now, known=known, slots=slots)) for one in series]
+    grids = _Grids(first=first, last=last, now=now, closures=read_closures(since=to_us(datetime.combine(first, time(), UTC))))
+    return [(one, _sessions(one, grids=grids, known=known)) for one in series]
 
 
-def _sessions(
-    series: Series,
-    *,
-    first: date,
-    last: date,
-    now: Micros,
-    known: Known,
-    slots: Slots,
-) -> list[SessionCoverage]:
-    starts, days = _expected(series, first=first, last=last, now=now, slots=slots)
+def _sessions(series: Series, *, grids: "_Grids", known: Known) -> list[SessionCoverage]:
+    starts, days = grids.of(series)
     edges = np.flatnonzero(np.diff(days)) + 1
     if not len(starts):
         return []
@@ -74,16 +66,31 @@ def _sessions(
     return result
 
 
-def _expected(series: Series, *, first: date, last: date, now: Micros, slots: Slots) -> tuple[MicrosArray, Days]:
-    interval = Interval(series.interval)
-    key = (series.instrument.calendar, series.hours, series.interval)
-    if key not in slots:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grids:
+    """The slots of sessions dated `first` to `last`, by calendar, hours and interval."""
+
+    first: date
+    last: date
+    now: Micros
+    closures: Closures
+    known: dict[tuple[str, str, str], tuple[ExpectedSlots, Days]] = field(default_factory=dict)
+
+    def of(self, series: Series) -> tuple[MicrosArray, Days]:
+        """Those that are expected of a series and closed by now, each with its session's day number."""
+        key = (series.instrument.calendar, series.hours, series.interval)
+        if key not in self.known:
+            self.known[key] = self._read(series)
+        expected, days = self.known[key]
+        wanted = expected.mask(series) & (expected.slots + Interval(series.interval).us <= self.now)
+        return expected.slots[wanted], days[wanted]
+
+    def _read(self, series: Series) -> tuple[ExpectedSlots, Days]:
+        calendar, interval = get_calendar(series.instrument.calendar, Hours(series.hours)), Interval(series.interval)
         # Beyond tomorrow nothing can have closed, and a calendar need not know that far.
-        calendar, until = get_calendar(series.instrument.calendar, Hours(series.hours)), date_of(now // DAY_US + 1)
-        slots[key] = calendar.session_slots(interval, first, max(first, min(last, until)))
-    starts, days = slots[key]
-    wanted = inside(starts, as_spans(life(series, now=now))) & (starts + interval.us <= now)
-    return starts[wanted], days[wanted]
+        last = max(self.first, min(self.last, date_of(self.now // DAY_US + 1)))
+        slots, days = calendar.session_slots(interval, self.first, last)
+        return expected_slots(calendar, interval, slots=slots, closures=self.closures, now=self.now), days
 
 
 def _count(session: date, starts: MicrosArray, *, held: Spans, empty: Spans, void: Spans) -> SessionCoverage:

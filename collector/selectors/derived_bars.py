@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from collector.core.aggregation import Anchor, Columns, aggregate, are_complete, bucket_starts, select
-from collector.core.spans import NO_SPANS, Spans, from_multirange, union
+from collector.core.closures import Closures
+from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, union
 from collector.models import Coverage, Series
 from collector.selectors.bar_rows import BarRow, Position, read_rows
 from collector.selectors.expected import listing
+from collector.selectors.overrides import read_closures
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Interval, MicrosArray, from_us, to_us
 
@@ -58,6 +60,7 @@ def derive(
     """At most `most` bars whose start lies in `[since, end)`. `series` is one of 1m."""
     parts: list[Columns] = []
     complete: list[bool] = []
+    closures = read_closures(since=to_us(since))
     position, reach = since, end + timedelta(microseconds=interval.us)  # the last bucket ends after `end`
     while position < end:
         if len(complete) >= most or budget.is_spent:
@@ -67,10 +70,12 @@ def derive(
         )
         if not first:
             break
-        window = _read_window(series, interval=interval, anchor=anchor, first=first[0].start, reach=reach, as_of=as_of)
-        inside = (window.bars.start >= to_us(since)) & (window.bars.start < to_us(end))
-        parts.append(select(window.bars, inside))
-        complete += [bool(flag) for flag in window.complete[inside]]
+        window = _read_window(
+            series, closures, interval=interval, anchor=anchor, first=first[0].start, reach=reach, as_of=as_of
+        )
+        wanted = (window.bars.start >= to_us(since)) & (window.bars.start < to_us(end))
+        parts.append(select(window.bars, wanted))
+        complete += [bool(flag) for flag in window.complete[wanted]]
         budget.minutes -= window.minutes
         budget.windows -= 1
         position = from_us(window.end)
@@ -94,7 +99,14 @@ class _Window:
 
 
 def _read_window(
-    series: Series, *, interval: Interval, anchor: Anchor, first: datetime, reach: datetime, as_of: datetime | None
+    series: Series,
+    closures: Closures,
+    *,
+    interval: Interval,
+    anchor: Anchor,
+    first: datetime,
+    reach: datetime,
+    as_of: datetime | None,
 ) -> _Window:
     """The buckets of one window of minutes; it ends where a bucket does."""
     slots, sessions, buckets = _expected(series, interval=interval, anchor=anchor, first=first)
@@ -116,11 +128,11 @@ def _read_window(
     minutes = _columns(rows)
     labels, minutes = _labelled(minutes, anchor=anchor, interval=interval, slots=slots, buckets=buckets)
     bars = aggregate(minutes=minutes, buckets=labels)
-    listed = _is_listed(slots, series)
+    traded = _is_traded(slots, series, closures)
     complete = are_complete(
         bars=bars.start,
-        slots=slots[listed],
-        slot_buckets=buckets[listed],
+        slots=slots[traded],
+        slot_buckets=buckets[traded],
         held=minutes.start,
         empty=_empty_spans(series, sessions),
     )
@@ -138,9 +150,16 @@ def _expected(
     return slots, dates, buckets
 
 
-def _is_listed(slots: MicrosArray, series: Series) -> npt.NDArray[np.bool_]:
-    listed, delisted = listing(series.instrument)
-    return (slots >= listed) & (slots < delisted)
+def _is_traded(slots: MicrosArray, series: Series, closures: Closures) -> npt.NDArray[np.bool_]:
+    """Whether a bar can be there at all, collected or not: within the listing, and by no calendar override."""
+    if not len(slots):
+        return np.empty(0, dtype=np.bool_)
+    instrument = series.instrument
+    listed, delisted = listing(instrument)
+    calendar = get_calendar(instrument.calendar, Hours(series.hours))
+    lost = closures.vanished(calendar, Interval.M1, start=int(slots[0]), end=int(slots[-1]) + 1)
+    gone = lost.of(mic=instrument.mic, instrument=instrument.pk)
+    return (slots >= listed) & (slots < delisted) & ~inside(slots, gone)
 
 
 def _labelled(

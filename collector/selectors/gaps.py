@@ -11,10 +11,12 @@ from typing import Any
 
 from django.db import connection
 
+from collector.core.closures import Closures, Vanished
 from collector.core.gaps import Grid, Run, grid_of
 from collector.core.spans import from_literal
 from collector.selectors.attended import ABANDONED, ATTENDED, live_edges, oldest_start
 from collector.selectors.expected import EXPECTED, OLDEST, horizon, parameters
+from collector.selectors.overrides import read_closures
 from providers.market.calendar import Calendar, get_calendar
 from providers.market.days import date_of
 from providers.market.types import SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us, to_us
@@ -116,20 +118,22 @@ def find_gaps(
     `unattended`: without what somebody sees to already (see `collector.selectors.attended`); `lost`: without what live collection
     still asks for or nobody wants, whether a job has it or not.
     """
-    for kind in _kinds(scope):
+    kinds = _kinds(scope)
+    closures = read_closures(since=min((kind.low for kind in kinds), default=now))
+    for kind in kinds:
         settle = {tier: settle_after(snapshot, kind.interval, tier) for tier in kind.tiers}
         try:
-            pieces = _expected(kind, start=start, end=end, now=now)
+            pieces = _expected(kind, closures, start=start, end=end, now=now)
         except ValueError as error:
             log.error("no gaps of series on %s: %s", kind.calendar, error, extra={"action": "calendar_unusable"})
             continue
-        for piece in pieces:
+        for piece, gone in pieces:
             edges = {tier: piece.settled_until(now=now, settle_after=wait) for tier, wait in settle.items()}
             if unattended or lost:
                 live = live_edges(kind.interval, now=now)
                 edges = {tier: min(edge, live[tier]) for tier, edge in edges.items()}
             statement = _UNATTENDED if unattended else _LOST if lost else _MISSING
-            yield from _gaps_of(kind, piece, edges=edges, scope=scope, statement=statement, now=now)
+            yield from _gaps_of(kind, piece, gone, edges=edges, scope=scope, statement=statement, now=now)
 
 
 def _kinds(scope: Scope) -> list[_Kind]:
@@ -155,12 +159,19 @@ def settle_after(snapshot: Snapshot, interval: Interval, tier: str) -> Micros:
     return max((candidate.settle_after for candidate in asked), default=UNROUTED_SETTLE_US)
 
 
-def _expected(kind: _Kind, *, start: Bound | None, end: Bound | None, now: Micros) -> list[Grid]:
-    """All slots that any of the series may be missing. Raises: ValueError where there is no such calendar."""
+def _expected(
+    kind: _Kind, closures: Closures, *, start: Bound | None, end: Bound | None, now: Micros
+) -> list[tuple[Grid, Vanished]]:
+    """All slots that any of the series may be missing, and what some of them lost. Raises: ValueError where there is no such calendar."""
     calendar = get_calendar(kind.calendar, kind.hours)
     floor = max(kind.low, horizon(now) or kind.low)
     grid = grid_between(calendar, kind.interval, start=start, end=end, floor=floor, now=now)
-    return [] if grid is None else list(grid.pieces())
+    found = []
+    for piece in [] if grid is None else grid.pieces():
+        gone = closures.vanished(calendar, kind.interval, start=int(piece.starts[0]), end=int(piece.starts[-1]) + 1)
+        if len(left := piece.without(gone.of_all)):
+            found.append((left, gone))
+    return found
 
 
 def grid_between(
@@ -260,7 +271,7 @@ _LOST = _missing_but(f"{_COVERED} UNION ALL {ABANDONED}")
 
 
 def _gaps_of(
-    kind: _Kind, piece: Grid, *, edges: Mapping[str, Micros], scope: Scope, statement: str, now: Micros
+    kind: _Kind, piece: Grid, gone: Vanished, *, edges: Mapping[str, Micros], scope: Scope, statement: str, now: Micros
 ) -> Iterator[Gap]:
     opens, closes = from_us(int(piece.starts[0])), from_us(int(piece.starts[-1]) + kind.interval.us)
     reach = timedelta(days=SESSION_REACH_DAYS)
@@ -268,7 +279,7 @@ def _gaps_of(
         cursor.execute(
             statement,
             _parameters(scope)
-            | parameters(slots=piece.spans, interval=kind.interval, now=now, as_if_asked=scope.as_if_asked)
+            | parameters(slots=piece.spans, interval=kind.interval, now=now, lost=gone, as_if_asked=scope.as_if_asked)
             | {
                 "edge_tiers": list(edges),
                 "edges": [from_us(edge) for edge in edges.values()],

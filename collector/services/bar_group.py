@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from collector.core.evidence import DENSE_SHARE
-from collector.core.expected import Life, slots_within
 from collector.core.fitting import is_made_of
 from collector.core.spans import Spans, inside
 from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
 from collector.selectors.evidence import covered, densities, doubts
-from collector.selectors.expected import life
+from collector.selectors.expected import ExpectedSlots, expected_slots
+from collector.selectors.overrides import read_closures
 from collector.services.naming import names_of, vendor_symbol
 from providers.lanes import Lane
 from providers.market.calendar import Calendar, get_calendar
@@ -30,12 +30,12 @@ class BarGroup:
     interval: Interval
     asset_class: AssetClass
     calendar: Calendar
+    expected: ExpectedSlots
     start: Micros
     end: Micros
     density: dict[int, float]
     doubts: dict[int, dict[int, Spans]]
     covered: dict[int, Spans] = field(default_factory=dict)
-    _slots: dict[tuple[Life, Micros], MicrosArray] = field(default_factory=dict)
 
     @property
     def lane(self) -> Lane:
@@ -66,10 +66,8 @@ class BarGroup:
 
     def open_slots(self, series: Series, judged_at: Micros) -> MicrosArray:
         """Closed expected slots of the window that are not covered yet."""
-        lived, end = life(series, now=self.now), min(self.end, judged_at - self.interval.us + 1)
-        if (lived, end) not in self._slots:
-            self._slots[lived, end] = slots_within(self.calendar.slots(self.interval, self.start, max(self.start, end)), lived)
-        slots = self._slots[lived, end]
+        slots = self.expected.of(series)
+        slots = slots[: slots.searchsorted(judged_at - self.interval.us, "right")]
         done = self.covered.get(series.pk)
         return slots if done is None else slots[~inside(slots, done)]
 
@@ -78,7 +76,8 @@ class BarGroup:
 
         Live only: history holds no news.
         """
-        last = self.calendar.slots(self.interval, self.start, max(self.start, self.end - self.interval.us + 1))[-1:]
+        slots = self.expected.slots
+        last = slots[: slots.searchsorted(self.end - self.interval.us, "right")][-1:]
         if self.lane is not Lane.LIVE or not len(last):
             return {}
         dense = [name for name in names if (self.density.get(self.series[name].pk) or 0.0) >= DENSE_SHARE]
@@ -101,6 +100,7 @@ def _group(job: BarsFetchJob, group: Sequence[Series], now: Micros) -> BarGroup:
     interval, ids = Interval(job.interval), [series.pk for series in group]
     calendar = get_calendar(group[0].instrument.calendar, Hours(job.hours))
     start, end = to_us(job.start), to_us(job.end)
+    slots, closures = calendar.slots(interval, start, end), read_closures(since=start)
     made = BarGroup(
         job=job,
         series=dict(zip(names_of([one.instrument for one in group]), group, strict=True)),
@@ -108,6 +108,7 @@ def _group(job: BarsFetchJob, group: Sequence[Series], now: Micros) -> BarGroup:
         interval=interval,
         asset_class=AssetClass(group[0].instrument.asset_class),
         calendar=calendar,
+        expected=expected_slots(calendar, interval, slots=slots, closures=closures, now=now),
         start=start,
         end=end,
         density=densities(series_ids=ids, calendar=calendar, interval=interval, before=start),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from collector import metrics
 from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
+from collector.selectors.overrides import providers_away
 from collector.services.bar_group import BarGroup, groups_of
 from collector.services.bar_judging import take_in
 from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
@@ -92,6 +93,7 @@ class _Collection:
             now=group.now,
             only=group.job.provider,
             refusal=self._refusal,
+            away=providers_away(now=group.now),
         )
         journey = Journey(
             promote=self.snapshot.promote,

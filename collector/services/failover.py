@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from collector.core.retry import MAINTENANCE
 from marketdata_site.observability.clock import now_us
 from providers import metrics as provider_metrics
 from providers.breaker import Phase
@@ -155,8 +156,10 @@ class _Unasked:
 def _skipped(choice: Choice) -> Iterator[Unanswered]:
     standings = {standing.provider: standing for standing in choice.standings}
     for one in choice.decision.skipped:
-        code = _obstacle(standings[one.provider]) if one.provider in standings else "no_provider"
-        yield Unanswered(f"{one.provider}: {one.reason}", code, one.provider, choice.decision.retry_at)
+        standing = standings.get(one.provider)
+        code = "no_provider" if standing is None else _obstacle(standing)
+        retry_at = standing.away.until if standing is not None and standing.away is not None else choice.decision.retry_at
+        yield Unanswered(f"{one.provider}: {one.reason}", code, one.provider, retry_at)
 
 
 def _obstacle(standing: Standing) -> str:
@@ -167,6 +170,8 @@ def _obstacle(standing: Standing) -> str:
         return "isolated"
     if standing.refusal is not None:
         return "unsupported_request"
+    if standing.away is not None:
+        return MAINTENANCE
     return "over_budget" if standing.phase is Phase.CLOSED else "circuit_open"
 
 

@@ -5,9 +5,11 @@ from datetime import datetime
 
 from django.db import connection
 
+from collector.core.closures import Closures
 from collector.core.gaps import grid_of
 from collector.models.backfills import WAITING_STATES, BackfillState
 from collector.selectors.expected import EXPECTED, parameters
+from collector.selectors.overrides import read_closures
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, Hours, Interval, Micros, from_us, to_us
 
@@ -49,13 +51,19 @@ def resolve_covered(*, now: Micros) -> int:
     """End jobs that wait or are dead and miss nothing any more, with their dead letters; returns how many. One transaction a month of jobs."""
     with connection.cursor() as cursor:
         cursor.execute(_GROUPS)
-        resolved = sum(_resolve(*group, now=now) for group in cursor.fetchall())
+        groups = cursor.fetchall()
+    closures = read_closures(since=min((to_us(first) for _, _, _, first, _, _ in groups), default=now))
+    resolved = sum(_resolve(*group, closures=closures, now=now) for group in groups)
     if resolved:
-        log.info("%d backfill jobs had their slots covered another way", resolved, extra={"action": "backfills_resolved"})
+        log.info(
+            "%d backfill jobs had their slots covered another way, or expected no more",
+            resolved,
+            extra={"action": "backfills_resolved"},
+        )
     return resolved
 
 
-def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, now: Micros) -> int:
+def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, closures: Closures, now: Micros) -> int:
     first, last, end = bounds
     try:
         venue = get_calendar(calendar, Hours(hours))
@@ -63,10 +71,11 @@ def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, now: M
         return 0  # whoever scans says so
     low, high = to_us(first), to_us(end)
     grid = grid_of(venue, Interval(interval), from_us(low - DAY_US).date(), from_us(high + DAY_US).date()).within(low, high)
+    lost = closures.vanished(venue, grid.interval, start=low, end=high)
     with connection.cursor() as cursor:
         cursor.execute(
             _RESOLVE,
-            parameters(slots=grid.spans, interval=grid.interval, now=now)
+            parameters(slots=grid.spans, interval=grid.interval, now=now, lost=lost)
             | {
                 "calendar": calendar,
                 "hours": hours,

@@ -12,6 +12,7 @@ from collector.core.spans import spans_of
 from collector.models import Tier
 from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
 from collector.selectors.expected import EXPECTED, parameters, up
+from collector.selectors.overrides import read_closures
 from collector.services.boundaries import Rhythm, claim
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, SECOND_US, Adjustment, Capability, Hours, Interval, Micros, from_us
@@ -95,13 +96,15 @@ def _due_of_calendar(
     least = settings.LIVE_WINDOW_SECONDS * SECOND_US
     since = boundary - window_of(interval, cadence=tier.cadence_seconds * SECOND_US, least=least)
     overlap = _overlap(snapshot, interval, tier.code)
-    slots = get_calendar(calendar, hours).slots(interval, since - overlap, boundary - interval.us + 1)
+    venue = get_calendar(calendar, hours)
+    slots = venue.slots(interval, since - overlap, boundary - interval.us + 1)
     if not len(slots) or slots[-1] < since:
         return
+    lost = read_closures(since=since - overlap).vanished(venue, interval, start=since - overlap, end=boundary)
     with connection.cursor() as cursor:
         cursor.execute(
             _DUE,
-            parameters(slots=spans_of(slots, interval.us), interval=interval, now=boundary)
+            parameters(slots=spans_of(slots, interval.us), interval=interval, now=boundary, lost=lost)
             | {
                 "since": from_us(since),
                 "overlap": f"{overlap} us",

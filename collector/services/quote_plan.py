@@ -10,6 +10,7 @@ from django.db.models import Q
 from collector.core.live import split
 from collector.models import QuoteSeries, Tier
 from collector.schemas import MAX_SYMBOLS, Priority, QuotesFetchJob
+from collector.selectors.overrides import read_closures
 from collector.services.boundaries import Rhythm, claim
 from providers.market.calendar import get_calendar
 from providers.market.types import SECOND_US, Hours, Micros, from_us
@@ -48,12 +49,17 @@ def _due(tier: Tier, boundary: Micros) -> Iterable[tuple[str, str]]:
         tier=tier,
         is_active=True,
     ).order_by("instrument__calendar", "hours")
-    named = rows.values_list("instrument__calendar", "hours", "instrument__mic", "instrument__symbol")
+    closures = read_closures(since=boundary)
+    named = rows.values_list("instrument__calendar", "hours", "instrument__mic", "instrument__symbol", "instrument_id")
     for (calendar, hours), members in groupby(named, key=lambda row: row[:2]):
         try:
-            is_open = get_calendar(calendar, Hours(hours)).is_market_open(boundary)
+            venue = get_calendar(calendar, Hours(hours))
         except ValueError as error:
             log.error("no plan for %s quotes on %s: %s", tier.code, calendar, error, extra={"action": "calendar_unusable"})
             continue
-        if is_open:
-            yield from ((mic, symbol) for _, _, mic, symbol in members)
+        if venue.is_market_open(boundary):
+            yield from (
+                (mic, symbol)
+                for _, _, mic, symbol, number in members
+                if not closures.is_closed(boundary, calendar=venue, mic=mic, instrument=number)
+            )

@@ -13,6 +13,7 @@ from collector.core.quotes import CheckedQuotes, check
 from collector.models import Instrument, QuoteSeries
 from collector.quotes_store import QuotesWritten, QuoteWrite, write_quotes
 from collector.schemas import QuotesFetchJob
+from collector.selectors.overrides import providers_away
 from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
 from collector.services.naming import names_of, vendor_symbol
 from collector.services.quote_retention import kept_from
@@ -97,6 +98,7 @@ class _Group:
             now=self.now,
             only=self.job.provider,
             refusal=self._refusal,
+            away=providers_away(now=self.now),
         )
         journey = Journey(promote=snapshot.promote, loop=self.loop, takes=lambda *_: True, ask=self._ask, take_in=self._take_in)
         settled = travel(choice, journey, wanted)

@@ -1,6 +1,8 @@
 """Whom routing would ask at one moment, in which order and how, and why not the others: for operators; nothing is changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from providers.breaker import Override
 from providers.budget import Room
@@ -11,7 +13,7 @@ from providers.policy import PolicyEntry, Snapshot
 from providers.routing import Decision, Use
 from providers.services.budgeting import room_of
 from providers.services.choosing import Choice, Refusal, look
-from providers.standing import Standing, Thresholds
+from providers.standing import Away, Standing, Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,10 @@ def explain(
     lane: Lane,
     now: Micros,
     refusal: Refusal = lambda _: None,
+    away: Mapping[str, Away] = MappingProxyType({}),
 ) -> Explanation:
-    """What a job that began now would do. `refusal` says why its query is outside a provider's limits."""
-    choice = look(snapshot, capability=capability, tier=tier, lane=lane, now=now, refusal=refusal)
+    """What a job that began now would do. `refusal` says why its query is outside a provider's limits, `away` who is in maintenance."""
+    choice = look(snapshot, capability=capability, tier=tier, lane=lane, now=now, refusal=refusal, away=away)
     return Explanation(
         capability=capability,
         tier=tier,

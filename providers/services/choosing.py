@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from django.db import transaction
 
@@ -20,7 +21,7 @@ from providers.selectors import Candidate, candidate
 from providers.services.budgeting import room_of
 from providers.services.policies import is_held_active
 from providers.services.standings import refreshed
-from providers.standing import Standing, Thresholds
+from providers.standing import Away, Standing, Thresholds
 from providers.state_rows import State
 from providers.watch import Watch
 
@@ -67,12 +68,14 @@ def choose(
     now: Micros,
     only: str | None = None,
     refusal: Refusal = lambda _: None,
+    away: Mapping[str, Away] = MappingProxyType({}),
 ) -> Choice:
-    """The steps of one job. `only` pins a provider, in the policy or not; `refusal` says why a query is outside one's limits.
+    """The steps of one job. `only` pins a provider, in the policy or not; `refusal` says why a query is outside one's limits; `away`:
+    who is in maintenance, by name.
 
     Moves the first place where the decision says so.
     """
-    choice = look(snapshot, capability=capability, tier=tier, lane=lane, now=now, only=only, refusal=refusal)
+    choice = look(snapshot, capability=capability, tier=tier, lane=lane, now=now, only=only, refusal=refusal, away=away)
     if only is None and lane is Lane.LIVE:  # freshness counts in live work only: two scores of one provider would take turns
         _keep(choice, now=now)
     return choice
@@ -87,6 +90,7 @@ def look(
     now: Micros,
     only: str | None = None,
     refusal: Refusal = lambda _: None,
+    away: Mapping[str, Away] = MappingProxyType({}),
 ) -> Choice:
     """What `choose` would decide now, changing nothing."""
     names = [only] if only else list(snapshot.order(capability, tier))
@@ -103,6 +107,7 @@ def look(
             room=rooms[asked.provider_id],
             is_enabled=snapshot.providers[name].is_enabled,
             refusal=refusal(asked),
+            away=away.get(name),
             lane=lane,
             promote=thresholds.promote,
             now=now,
@@ -145,6 +150,7 @@ def _standing(
     room: Room,
     is_enabled: bool,
     refusal: str | None,
+    away: Away | None,
     lane: Lane,
     promote: float,
     now: Micros,
@@ -163,6 +169,7 @@ def _standing(
         forced_reason=state.override.reason if state.override is not None else "",
         isolated_reason=state.isolated_reason,
         refusal=refusal,
+        away=away,
         blocked_until=room.blocked_until,
         blocked_reason=room.reason,
         has_tokens=room.count > 0,

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from collector.core.expected import slots_within
 from collector.core.spans import inside
 from collector.models.backfills import Backfill, Lane
 from collector.selectors.evidence import covered
-from collector.selectors.expected import life
+from collector.selectors.expected import ExpectedSlots, expected_slots
+from collector.selectors.overrides import read_closures
 from collector.services.backfill.asking import Whys, ask, ask_with_brackets, span_of
 from collector.services.backfill.claiming import Batch, heartbeat, lease_time
 from collector.services.backfill.judging import UNPROVEN, broken, endings_of, given_back
@@ -85,13 +85,15 @@ def missing_of(jobs: Sequence[Backfill]) -> dict[int, MicrosArray]:
 
     The jobs share span, calendar, hours and interval.
     """
-    first = jobs[0].series
+    first, interval = jobs[0].series, Interval(jobs[0].series.interval)
     start, end = span_of(jobs[0])
-    slots = get_calendar(first.instrument.calendar, Hours(first.hours)).slots(Interval(first.interval), start, end)
+    calendar = get_calendar(first.instrument.calendar, Hours(first.hours))
+    slots, closures = calendar.slots(interval, start, end), read_closures(since=start)
+    expected = expected_slots(calendar, interval, slots=slots, closures=closures, now=now_us())
     done = covered(series_ids=[job.series_id for job in jobs], start=start, end=end)
-    return {job.pk: _open(slots, job, done.get(job.series_id)) for job in jobs}
+    return {job.pk: _open(expected, job, done.get(job.series_id)) for job in jobs}
 
 
-def _open(slots: MicrosArray, job: Backfill, done: MicrosArray | None) -> MicrosArray:
-    mine = slots_within(slots, life(job.series, now=now_us()) if job.series.is_active else ())
+def _open(expected: ExpectedSlots, job: Backfill, done: MicrosArray | None) -> MicrosArray:
+    mine = expected.of(job.series) if job.series.is_active else expected.slots[:0]
     return mine if done is None else mine[~inside(mine, done)]

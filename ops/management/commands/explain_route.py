@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from collector.models import Instrument, Tier
+from collector.selectors.overrides import providers_away
 from collector.selectors.refusals import refusal_for
 from collector.selectors.series import find_instruments
 from marketdata_site.observability import clock
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             lane=Lane(options["lane"]),
             now=now,
             refusal=_refusal(options["symbol"], options["mic"], capability=capability, now=now),
+            away=providers_away(now=now),
         )
         if options["json"]:
             self.stdout.write(json.dumps(as_json(explanation), indent=2))

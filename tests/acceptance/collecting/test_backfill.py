@@ -7,14 +7,16 @@ from collector.services.backfill import running
 from collector.services.backfill.draining import drain
 from marketdata_site.observability.clock import now
 from providers.market.types import MINUTE_US
+from providers.models import ProviderState
 from tests.acceptance.collecting.world import names
 from tests.builders import minutes, us
 from tests.integration.collector.backfill_rows import make_job
 from tests.integration.collector.reading import coverage, held
-from tests.integration.collector.rows import make_series
+from tests.integration.collector.rows import make_override, make_series
 
 START, END = us("2025-10-08 14:00"), us("2025-10-08 14:10")
 SLOTS = minutes(START, 10)
+EIGHT = "2025-10-08 18"
 ALL = [[START, END]]
 
 
@@ -143,6 +145,33 @@ def test_throttled_job_waits_without_an_attempt_until_the_vendor_takes_requests_
     assert 25 <= (job.due_at - now()).total_seconds() <= 40
     world.control.clear_faults(number)
     assert work("2025-10-08 16:02:00", all_is_due=False).state == BackfillState.DONE
+
+
+def test_job_waits_until_maintenance_of_the_only_provider_ends_and_nobody_thinks_it_ill(world, work):
+    (polygon,) = world.policy("polygon")
+    make_job(make_series())
+    rows = [
+        make_override("2025-10-08 15:00", end, kind="maintenance", provider=polygon) for end in (f"{EIGHT}:00", f"{EIGHT}:10")
+    ]
+    for clock in ("16:00:00", "17:00:00"):
+        job = work(f"2025-10-08 {clock}")
+        assert (job.state, job.attempts, job.tries[-1]["code"], len(job.tries)) == (BackfillState.PARKED, 0, "maintenance", 1)
+        assert "in maintenance until 2025-10-08 18:10:00 UTC: said so" in job.tries[-1]["message"]
+    assert work("2025-10-08 17:58:00").due_at >= rows[1].end
+    assert (world.asked(), ProviderState.objects.count()) == ([], 0)
+    assert work("2025-10-08 18:13:00", all_is_due=False).state == BackfillState.DONE
+
+
+def test_provider_in_maintenance_is_passed_over_and_its_answer_waited_for_where_the_others_lack_it(world, work):
+    polygon, _ = world.policy("polygon", "alpaca")
+    make_job(make_series("AAA"))
+    make_override("2025-10-08 15:00", f"{EIGHT}:00", kind="maintenance", provider=polygon)
+    assert (work().state, world.asked()) == (BackfillState.DONE, ["alpaca"])
+    make_job(make_series("BBB"), attempts=7)
+    world.control.set_fault("forbidden_entitlement", vendor="alpaca")
+    work()
+    job = Backfill.objects.get(series__instrument__symbol="BBB")
+    assert (job.state, job.attempts, world.asked()) == (BackfillState.PARKED, 7, ["alpaca"])
 
 
 def test_without_anybody_to_ask_the_job_waits_and_says_so(world, work):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from collector.core.messages import SeriesLabel
-from collector.models import Instrument, Series, Tier
+from collector.models import CalendarOverride, Instrument, Series, Tier
 from collector.store import AbsentSlots, WriteBatch
 from marketdata_site.observability import clock
 from providers.market.calendar import get_calendar
@@ -53,6 +53,12 @@ def make_series(symbol: str = "AAPL", *, mic: str = "XNAS", calendar: str = "XNY
     instrument, _ = Instrument.objects.get_or_create(symbol=symbol, mic=mic, defaults={"calendar": calendar, **about})
     values = {"interval": "1m", "collect_from": moment("2020-01-01 00:00"), **values}
     return Series.objects.create(instrument=instrument, tier=make_tier(tier), **values)
+
+
+def make_override(start: str, end: str, *, kind: str = "closure", **about: Any) -> CalendarOverride:
+    """Time (UTC) in which what it is about does not trade, or a provider is not asked."""
+    said = {"why": "said so", "who": "an operator", "created_at": moment("2025-10-08 00:00")}
+    return CalendarOverride.objects.create(kind=kind, start=moment(start), end=moment(end), **said, **about)
 
 
 def make_write(

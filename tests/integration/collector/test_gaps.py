@@ -289,8 +289,8 @@ def test_scope_narrows_by_tier_and_symbol_and_venue_and_interval():
     assert found(tiers=[]) == []
 
 
-def test_scan_costs_two_statements_when_all_series_share_a_calendar(django_assert_num_queries):
+def test_scan_costs_three_statements_when_all_series_share_a_calendar(django_assert_num_queries):
     for symbol in "ABCDEFGH":
         make_series(symbol, tier="T1" if symbol < "D" else "T0")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(gaps(now=EVENING, start=date(2025, 9, 8), end=WEDNESDAY)) == 8 * 23

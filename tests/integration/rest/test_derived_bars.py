@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from tests.integration.collector.rows import make_override
 from tests.integration.rest.rows import (
     at,
     make_bar,
@@ -151,3 +152,10 @@ def test_no_bar_is_lost_at_the_edge_when_a_page_ends_with_its_window(client, mon
     monkeypatch.setattr("collector.selectors.derived_bars.Budget.__init__.__defaults__", (120_000, 1), raising=False)
     found = list(pages(client, symbol="BTC-USD", interval="15m"))
     assert [len(page) for page in found if page] == [4, 4, 4]
+
+
+def test_bar_is_complete_when_what_it_lacks_was_closed_by_an_override(client):
+    make_bars(make_series(), [*minutes(OPEN, 2), *minutes(OPEN + timedelta(minutes=5), 5)])
+    assert brief(get(client, symbol="AAPL", interval="5m")["bars"]) == [("14:30", False), ("14:35", True)]
+    make_override("2026-11-20 14:32", "2026-11-20 14:35", mic="XNAS")
+    assert brief(get(client, symbol="AAPL", interval="5m")["bars"]) == [("14:30", True), ("14:35", True)]

@@ -13,7 +13,7 @@ from providers.lanes import Lane
 from providers.market.types import MINUTE_US, SECOND_US, Micros
 from providers.routing import TRIAL_EVERY_US, Decision, Step, Use, decide
 from providers.scoring import Score, score
-from providers.standing import HOLD_US, LEAD_CALLS, Standing, Thresholds
+from providers.standing import HOLD_US, LEAD_CALLS, Away, Standing, Thresholds
 
 NOW = 1_700_000_000 * SECOND_US
 T = Thresholds()
@@ -68,6 +68,7 @@ def test_demoted_provider_that_is_alone_is_asked_for_all() -> None:
         ({"is_enabled": False}, "it is switched off"),
         ({"isolated_reason": "401"}, "it is isolated until a reload or an operator readmits it: 401"),
         ({"refusal": "no 1m bars of fx"}, "the query is outside its limits: no 1m bars of fx"),
+        ({"away": Away(NOW + SECOND_US, "move"), **HALF}, "it is in maintenance until 2023-11-14 22:13:21 UTC: move"),
         ({**OPEN, "is_forced": True, "forced_reason": "bill"}, "its breaker is forced open by an operator: bill"),
         (OPEN, "its breaker is open until 22:13:50 UTC, then a probe asks whether it is back"),
         ({"blocked_until": NOW + SECOND_US, "blocked_reason": "429"}, "its budget allows no request before 22:13:21 UTC: 429"),
@@ -84,7 +85,9 @@ def test_block_of_the_budget_ends_with_its_time() -> None:
     assert told(decided(replace(A, blocked_until=NOW, blocked_reason="429"), B)) == "a:normal b:normal"
 
 
-@pytest.mark.parametrize("known", [{"refusal": "too old"}, {"blocked_until": NOW + 1}, {"has_tokens": False}])
+@pytest.mark.parametrize(
+    "known", [{"refusal": "too old"}, {"away": Away(NOW + 1, "")}, {"blocked_until": NOW + 1}, {"has_tokens": False}]
+)
 def test_incumbent_that_can_not_take_this_job_keeps_its_place(known: dict[str, Any]) -> None:
     decision = decided(replace(A, **known), B)
     assert (decision.incumbent, decision.steps[0]) == ("a", Step("b", Use.NORMAL))
@@ -215,6 +218,7 @@ known = st.fixed_dictionaries(
         "is_forced": st.booleans(),
         "isolated_reason": st.sampled_from([None, None, "", "why"]),
         "refusal": st.sampled_from([None, None, "why"]),
+        "away": st.sampled_from([None, None, Away(NOW + SECOND_US, "why"), Away(NOW, "over")]),
         "blocked_until": times,
         "has_tokens": st.booleans(),
         "used_at": times,
@@ -246,6 +250,7 @@ def test_any_decision_accounts_for_every_provider_and_for_itself(standings, incu
         assert s.is_enabled
         assert not s.isolated_reason
         assert s.refusal is None
+        assert s.away is None or s.away.until <= NOW
         wanted = {Use.NORMAL: {Phase.CLOSED}, Use.TRIAL: {Phase.CLOSED}, Use.PROBE: {Phase.HALF_OPEN}}
         assert s.phase in wanted.get(step.use, {Phase.OPEN, Phase.HALF_OPEN})
         assert step.use is not Use.PROBE or s.provider in free

@@ -32,6 +32,9 @@ NOW = 1_760_000_000 * SECOND_US
         (["malformed_answer", "vendor_fault"], Fate.RETRY),
         (["unknown_symbol", "circuit_open"], Fate.PARK),
         (["throttled", "over_budget"], Fate.PARK),
+        (["maintenance"], Fate.PARK),
+        (["maintenance", "unknown_symbol"], Fate.PARK),
+        (["maintenance", "vendor_fault"], Fate.RETRY),
         (["over_budget", "unproven"], Fate.RETRY),
         (["switched_off", "not_entitled"], Fate.DEAD),
         (["isolated"], Fate.PARK),
@@ -48,6 +51,7 @@ def test_last_attempt_is_dead_and_parking_never_is():
     assert fate(["vendor_fault"], attempts=ATTEMPTS - 1) is Fate.RETRY
     assert fate(["vendor_fault"], attempts=ATTEMPTS) is Fate.DEAD
     assert fate(["throttled"], attempts=ATTEMPTS) is Fate.PARK
+    assert fate(["maintenance", "vendor_fault"], attempts=ATTEMPTS) is Fate.PARK  # that one may have it
 
 
 @given(st.lists(st.sampled_from([*HOPELESS, *BUSY, *OUT_OF_PLAY, "vendor_fault", "unproven"])), st.randoms())
