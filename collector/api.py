@@ -20,6 +20,7 @@ from collector.coverage_json import session_as_json
 from collector.coverage_schemas import CoverageOut
 from collector.gap_table import one_as_json
 from collector.incidents_api import router as incidents_router
+from collector.overrides_api import router as overrides_router
 from collector.quotes_api import router as quotes_router
 from collector.selectors.bars import BarsQuery, Page, bars_page
 from collector.selectors.coverage_states import states_of
@@ -36,6 +37,7 @@ from providers.services import policies
 router = Router(tags=["data"])
 router.add_router("", quotes_router)
 router.add_router("", incidents_router)
+router.add_router("", overrides_router)
 
 
 @router.get("/bars", response=BarsOut, operation_id="list_bars", summary="Bars of one or several symbols")
@@ -116,7 +118,8 @@ def list_coverage(request: HttpRequest, query: Query[CoverageIn]) -> HttpRespons
     """Per symbol and session: slots expected so far, held, proven empty by whom, and missing, with state and cause of each span.
 
     `start` and `end` are session dates, both included. Expected are the calendar's slots that have closed, inside of the series'
-    `collect_from`/`collect_until` and of the instrument's listing. Sessions without any are left out.
+    `collect_from`/`collect_until` or of history that was asked for, and of the instrument's listing; less those that calendar
+    overrides take away. Sessions without any are left out.
     """
     refuse_unknown(request, CoverageIn)
     last = _last_session(query)

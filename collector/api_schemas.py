@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from collector.core.aggregation import Anchor
 from collector.core.symbols import MIC_PATTERN, SYMBOL_PATTERN, is_symbol
 from collector.core.times import parse_day, parse_instant
+from collector.models import OverrideKind
 from providers.market.types import Adjustment, AssetClass, Hours, Interval
 
 MOST_SYMBOLS = 100
@@ -106,6 +107,16 @@ class InstrumentsIn(Schema):
     mic: Mic | None = None
     asset_class: AssetClass | None = None
     limit: int = Field(100, ge=1, le=MOST_INSTRUMENTS)
+    after: Cursor | None = None
+
+
+class OverridesIn(Schema):
+    """Parameters of `GET /calendar/overrides`."""
+
+    start: Instant | None = Field(None, description="Those that end after it. RFC 3339 with a zone.")
+    end: Instant | None = Field(None, description="Those that begin before it. RFC 3339 with a zone.")
+    kind: OverrideKind | None = None
+    limit: int = Field(1000, ge=1, le=MOST_ROWS)
     after: Cursor | None = None
 
 
@@ -251,4 +262,27 @@ class GapsOut(Schema):
     """One page of gaps, by series and time."""
 
     gaps: list[GapOut]
+    next: str | None = Field(description="Hand it back as `after`; null on the last page.")
+
+
+class OverrideOut(Schema):
+    """Time in which what it names does not trade, or a provider is not asked. One of calendar, mic, symbol (with mic) and provider is given."""
+
+    id: int
+    kind: OverrideKind
+    calendar: str | None
+    mic: str | None
+    symbol: str | None
+    provider: str | None
+    start: datetime
+    end: datetime = Field(description="Exclusive.")
+    why: str
+    who: str
+    created_at: datetime
+
+
+class OverridesOut(Schema):
+    """One page of calendar overrides, in the order in which they were said."""
+
+    overrides: list[OverrideOut]
     next: str | None = Field(description="Hand it back as `after`; null on the last page.")

@@ -226,6 +226,12 @@ UNFOLD = {
                     _link("Series", "timeline", "admin:collector_series_changelist", "collector.view_series"),
                     _link("Quote series", "sync_alt", "admin:collector_quoteseries_changelist", "collector.view_quoteseries"),
                     _link("Tiers", "layers", "admin:collector_tier_changelist", "collector.view_tier"),
+                    _link(
+                        "Calendar overrides",
+                        "event_busy",
+                        "admin:collector_calendaroverride_changelist",
+                        "collector.view_calendaroverride",
+                    ),
                 ],
             },
             {

@@ -113,7 +113,7 @@ class CalendarOverride(models.Model):
                 get_calendar(self.calendar)
             except ValueError as error:
                 used = sorted(set(Instrument.objects.order_by().values_list("calendar", flat=True)))
-                close = str(error).split("known are")[0].rstrip("; ")
+                close = str(error).split("known are")[0].rstrip("?; ")  # not the list of all there are
                 problems["calendar"] = f"{close}. Instruments are on {_some(used)}."
         if self.mic and not Instrument.objects.filter(mic=self.mic).exists():
             used = sorted(set(Instrument.objects.order_by().values_list("mic", flat=True)))

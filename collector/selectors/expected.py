@@ -85,8 +85,8 @@ def up(bound: str) -> str:
     return f"date_bin(%(step)s::interval, {bound} + %(rest)s::interval, 'epoch')"
 
 
-def _loss(name: str) -> tuple[str, str]:
-    """SQL: joins that bring what a MIC and an instrument lost, and the spans of both; of the values that `lost_values` makes."""
+def loss(name: str) -> tuple[str, str]:
+    """SQL: the joins that bring what a MIC and an instrument lost, and the spans of both. Their values: `lost_values`."""
     joins = f"""
 LEFT JOIN unnest(%({name}_mics)s::text[], %({name}_of_mics)s::tstzmultirange[]) AS {name}_mic(code, spans) ON {name}_mic.code = i.mic
 LEFT JOIN unnest(%({name}_instruments)s::bigint[], %({name}_of_instruments)s::tstzmultirange[]) AS {name}_own(id, spans)
@@ -94,11 +94,11 @@ LEFT JOIN unnest(%({name}_instruments)s::bigint[], %({name}_of_instruments)s::ts
     return joins, f"coalesce({name}_mic.spans, '{{}}') + coalesce({name}_own.spans, '{{}}')"
 
 
-LOST_JOINS, LOST = _loss("lost")
+_JOINS, _LOST = loss("lost")
 
 # What is expected of a series `s` of an instrument `i`: a lateral table `expected` of one column, `spans`. Its values: `parameters`.
 EXPECTED = f"""
-{LOST_JOINS}
+{_JOINS}
 CROSS JOIN LATERAL (
   SELECT %(slots)s::tstzmultirange
          * (tstzmultirange(tstzrange({up("s.collect_from")}, {up("s.collect_until")}))
@@ -106,7 +106,7 @@ CROSS JOIN LATERAL (
                 (SELECT range_agg(tstzrange({up("lower(h)")}, {up("upper(h)")})) FROM unnest(s.history) AS h) END)
          * tstzmultirange(tstzrange({up("i.listed_at")}, {up("i.delisted_at")}))
          * tstzmultirange(tstzrange(%(horizon)s::timestamptz, NULL))
-         - ({LOST}) AS spans
+         - ({_LOST}) AS spans
   OFFSET 0) expected  -- or it would be reckoned again for each place that names it
 """  # noqa: S608 - made of constants; values are bound
 

@@ -57,8 +57,8 @@ def make_series(symbol: str = "AAPL", *, mic: str = "XNAS", calendar: str = "XNY
 
 def make_override(start: str, end: str, *, kind: str = "closure", **about: Any) -> CalendarOverride:
     """Time (UTC) in which what it is about does not trade, or a provider is not asked."""
-    said = {"why": "said so", "who": "an operator", "created_at": moment("2025-10-08 00:00")}
-    return CalendarOverride.objects.create(kind=kind, start=moment(start), end=moment(end), **said, **about)
+    said = {"why": "said so", "who": "an operator", "created_at": moment("2025-10-08 00:00"), **about}
+    return CalendarOverride.objects.create(kind=kind, start=moment(start), end=moment(end), **said)
 
 
 def make_write(

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from collector.api_schemas import BarsIn, CoverageIn, GapsIn, InstrumentsIn, LatestQuotesIn, QuotesIn
+from collector.api_schemas import BarsIn, CoverageIn, GapsIn, InstrumentsIn, LatestQuotesIn, OverridesIn, QuotesIn
 from collector.incidents_api import IncidentsIn
 from collector.models import Instrument
 from collector.services.instruments import load_instruments
 from ops.backfill_schemas import BackfillIn, RangeIn
 from ops.bulk_schemas import OperationOut
+from tests.integration.collector.rows import make_override
 from tests.integration.rest.dead_rows import make_job
 from tests.integration.rest.rows import (
     at,
@@ -88,6 +89,13 @@ def test_gaps_are_as_documented_when_the_example_is_run(client):
     assert client.get(address).json() == json.loads(example("/coverage/gaps", "json"))
 
 
+def test_overrides_are_as_documented_when_the_example_is_run(client):
+    about = {"kind": "halt", "instrument": Instrument.objects.get(), "why": "news pending", "who": "operator"}
+    make_override("2026-11-20 18:00", "2026-11-20 19:00", pk=7, created_at=at("2026-11-20 18:05"), **about)
+    address = example("/calendar/overrides", "").strip().removeprefix("GET ")
+    assert client.get(address).json() == json.loads(example("/calendar/overrides", "json"))
+
+
 def test_error_is_as_documented_when_a_symbol_is_unknown(client):
     assert client.get("/bars?symbol=AAPX&start=2026-11-20T14:30:00Z").json() == json.loads(example("Errors", "json"))
 
@@ -127,6 +135,7 @@ def test_example_file_loads_when_it_is_tried():
         ("/incidents", IncidentsIn),
         ("/ops/backfill", RangeIn),
         ("POST /ops/backfill", BackfillIn),
+        ("/calendar/overrides", OverridesIn),
     ],
 )
 def test_every_parameter_is_documented(section, schema):

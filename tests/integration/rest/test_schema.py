@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from collector.core.symbols import SYMBOL_PATTERN
 from marketdata_site.api import api
+from tests.integration.collector.rows import make_override
 from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import at, make_bars, make_quote, make_series, minutes
 from tests.web_server import running
@@ -52,6 +53,7 @@ def url(server, transactional_db) -> str:
     make_bars(series, minutes(at("2026-11-20 14:30"), 30))
     make_quote(series.instrument, at("2026-11-20 14:30"), is_latest=True, ask=None, ask_size=None)
     make_dead(series)
+    make_override("2026-11-20 18:00", "2026-11-20 19:00", kind="halt", instrument=series.instrument)
     return server
 
 
