@@ -47,7 +47,7 @@ class CalendarOverrideAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is publ
     """Who said that something does not trade, or is not to be asked, and when."""
 
     form = OverrideForm
-    change_form_after_template = "admin/collector/override_preview.html"
+    change_form_before_template = "admin/collector/override_preview.html"
     list_display = ("about", "kind", "start", "end", "now", "why", "who")
     list_filter = ("kind", "calendar", "mic", "provider")
     list_select_related = ("instrument", "provider")
@@ -56,7 +56,7 @@ class CalendarOverrideAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is publ
     autocomplete_fields = ("instrument",)
     readonly_fields = ("who", "created_at")
     fieldsets = (
-        (None, {"fields": ("kind", ("start", "end"), "why")}),
+        (None, {"fields": ("kind", "start", "end", "why")}),
         ("What it is about: one of these", {"fields": ("calendar", "mic", "instrument", "provider")}),
     )
 

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             name='CalendarOverride',
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('closure', 'closure: no trading'), ('late_open', 'late open: no trading before the end'), ('early_close', 'early close: no trading from the start on'), ('halt', 'halt of one instrument'), ('maintenance', 'maintenance of a provider: it is not asked')], default='closure', max_length=12)),
+                ('kind', models.CharField(choices=[('closure', 'closure'), ('late_open', 'late open'), ('early_close', 'early close'), ('halt', 'halt'), ('maintenance', 'maintenance')], default='closure', help_text='Halt: of one instrument. Maintenance: of a provider, which is not asked meanwhile. All others: no trading.', max_length=12)),
                 ('calendar', models.CharField(blank=True, help_text='All instruments on this calendar, such as XNYS, whichever of its names they have.', max_length=16)),
                 ('mic', models.CharField(blank=True, help_text='All instruments of this venue, such as XNAS.', max_length=4, verbose_name='MIC')),
                 ('start', models.DateTimeField(help_text='Inclusive, UTC.', verbose_name='from')),

@@ -29,11 +29,11 @@ _GIVEN = Func(
 class OverrideKind(models.TextChoices):
     """Why; all but maintenance mean the same for slots, and the word is for people."""
 
-    CLOSURE = "closure", "closure: no trading"
-    LATE_OPEN = "late_open", "late open: no trading before the end"
-    EARLY_CLOSE = "early_close", "early close: no trading from the start on"
-    HALT = "halt", "halt of one instrument"
-    MAINTENANCE = "maintenance", "maintenance of a provider: it is not asked"
+    CLOSURE = "closure", "closure"
+    LATE_OPEN = "late_open", "late open"
+    EARLY_CLOSE = "early_close", "early close"
+    HALT = "halt", "halt"
+    MAINTENANCE = "maintenance", "maintenance"
 
 
 class CalendarOverride(models.Model):
@@ -43,7 +43,12 @@ class CalendarOverride(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    kind = models.CharField(max_length=12, choices=OverrideKind.choices, default=OverrideKind.CLOSURE)
+    kind = models.CharField(
+        max_length=12,
+        choices=OverrideKind.choices,
+        default=OverrideKind.CLOSURE,
+        help_text="Halt: of one instrument. Maintenance: of a provider, which is not asked meanwhile. All others: no trading.",
+    )
     calendar = models.CharField(
         max_length=16, blank=True, help_text="All instruments on this calendar, such as XNYS, whichever of its names they have."
     )
@@ -135,7 +140,7 @@ class CalendarOverride(models.Model):
 
 
 def _expected(wanted: str, given: list[str]) -> str:
-    return f"Expected {wanted}, got {' and '.join(given) or 'none of them'}."
+    return f"Expected {wanted}, got {' and '.join(given).replace('mic', 'MIC') or 'none of them'}."
 
 
 def _some(names: list[Any], most: int = 12) -> str:

@@ -54,16 +54,16 @@ def shown(response):
     ("values", "expected"),
     [
         ({}, {"calendar": "Expected one of calendar, MIC and instrument, got none of them."}),
-        ({"calendar": "XNYS", "mic": "XNAS"}, {"mic": "Expected one of calendar, MIC and instrument, got calendar and mic."}),
+        ({"calendar": "XNYS", "mic": "XNAS"}, {"mic": "Expected one of calendar, MIC and instrument, got calendar and MIC."}),
         (
             {"calendar": "XNYZ"},
             {"calendar": "no calendar is named 'XNYZ'; did you mean XNZE or XNYS. Instruments are on XNYS."},
         ),
         ({"mic": "XXYZ"}, {"mic": "Expected the MIC of an instrument, got 'XXYZ'. Instruments have XNAS."}),
-        ({"kind": "halt", "mic": "XNAS"}, {"instrument": "Expected halt of one instrument and nothing else, got mic."}),
+        ({"kind": "halt", "mic": "XNAS"}, {"instrument": "Expected halt of one instrument and nothing else, got MIC."}),
         (
             {"kind": "maintenance", "mic": "XNAS"},
-            {"provider": "Expected maintenance of one provider and nothing else, got mic."},
+            {"provider": "Expected maintenance of one provider and nothing else, got MIC."},
         ),
         (
             {"mic": "XNAS", "end": "2026-11-20 18:00"},
