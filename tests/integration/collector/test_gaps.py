@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from collector.models import Instrument
+from collector.core.closures import vanished
+from collector.core.spans import inside
+from collector.models import CalendarOverride, Instrument, Series
+from collector.selectors.coverage import coverage_of
 from collector.selectors.gaps import Scope, reach_of
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, MINUTE_US, SECOND_US, Hours, Interval, from_us
 from providers.services import policies
 from tests.builders import moment, us
 from tests.integration.collector.gaps import cover, gaps, slots_of, spans, texts
-from tests.integration.collector.rows import make_policy, make_provider, make_series
+from tests.integration.collector.rows import make_override, make_policy, make_provider, make_series
 
 pytestmark = pytest.mark.django_db
 
@@ -51,10 +54,12 @@ def on(day=WEDNESDAY, *, now=EVENING, **values):
     born=st.integers(0, 20 * 1440),
     died=st.none() | st.integers(0, 40 * 1440),
     seen=st.integers(0, 50 * 86_400),
+    closed=st.none()
+    | st.tuples(st.sampled_from(["calendar", "mic", "instrument"]), st.integers(-1440, 40 * 1440), st.integers(1, 7 * 1440)),
     asked_for=st.lists(st.tuples(st.integers(-10 * 1440, 50 * 1440), st.integers(1, 5 * 1440)), max_size=3),
 )
 def test_gaps_and_held_and_empty_are_disjoint_and_together_what_is_expected(
-    *, name, interval, first, days, history, born, died, seen, asked_for
+    *, name, interval, first, days, history, born, died, seen, closed, asked_for
 ):
     begin, last = us(f"{first} 00:00"), from_us(us(f"{first} 00:00") + days * DAY_US).date()
     low, now = begin + born * MINUTE_US, begin + seen * SECOND_US
@@ -76,6 +81,18 @@ def test_gaps_and_held_and_empty_are_disjoint_and_together_what_is_expected(
     is_collected = (starts >= low) & (starts < (high or now))
     for start, end in earlier:
         is_collected |= (starts >= start) & (starts < end)
+    CalendarOverride.objects.all().delete()
+    if closed is not None:
+        about, start, length = closed
+        span = begin + start * MINUTE_US, begin + (start + length) * MINUTE_US
+        names = {"calendar": name, "mic": series.instrument.mic, "instrument": series.instrument}
+        make_override(*(f"{from_us(at):%Y-%m-%d %H:%M}" for at in span), **{about: names[about]})
+        gone = vanished(
+            get_calendar(name), interval, closed=np.array([span]), start=begin - 2 * DAY_US, end=begin + 60 * DAY_US
+        )
+        is_collected &= ~inside(starts, gone)
+    ((_, shown),) = coverage_of(series=[Series.objects.get(pk=series.pk)], first=first, last=last, now=now)
+    assert sum(session.expected for session in shown) == np.count_nonzero(is_collected & (starts + interval.us <= now))
     is_expected = is_collected & (starts + interval.us + WAIT <= now)
     found = slots_of(gaps(start=first, end=last, now=now, series_ids=[series.pk]), starts)
     known = starts[is_expected & (states != "missing")].tolist()
