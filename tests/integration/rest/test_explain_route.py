@@ -12,6 +12,7 @@ from providers.models import Incumbent, PolicyVersion, Provider, ProviderState
 from providers.outcomes import Outcome
 from providers.routing import Use
 from providers.services import policies
+from tests.integration.collector.rows import make_override
 from tests.integration.rest.provider_rows import BARS, make_active, report
 from tests.integration.rest.rows import at, make_series, make_tier
 
@@ -65,6 +66,13 @@ def test_one_who_is_out_is_not_asked_and_the_reason_is_told(active):
     (polygon, _) = found["providers"]
     assert (polygon["provider"], polygon["phase"], polygon["trips"], polygon["uses"]) == ("polygon", "open", 1, [])
     assert polygon["parts"]["availability_fast"] < 0.7
+
+
+def test_one_in_maintenance_is_passed_over_with_when_it_ends_and_why(active):
+    make_override("2024-10-08 15:00", "2024-10-08 16:00", kind="maintenance", provider=Provider.objects.get(name="polygon"))
+    text = explain(BARS, "--tier", "T0")
+    assert "1. alpaca: normal" in text
+    assert "polygon: it is in maintenance until 2024-10-08 16:00:00 UTC: said so" in text
 
 
 def test_half_open_one_is_told_to_be_probed(active):
