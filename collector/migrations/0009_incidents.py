@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('collector', '0007_withdrawals'),
+        ('collector', '0008_calendar_overrides'),
     ]
 
     operations = [
