@@ -45,6 +45,8 @@ def coverage_of(
     Expected are the slots of `collector.selectors.expected` that closed by `now`. Sessions without any are left out. Three queries at
     most, whatever the number of series.
     """
+    if not series:
+        return []
     known: Known = {
         (row.series_id, row.session): (from_multirange(row.held), from_multirange(row.empty), from_multirange(row.void))
         for row in Coverage.objects.filter(series__in=series, session__range=(first, last))

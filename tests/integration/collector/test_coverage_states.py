@@ -196,7 +196,7 @@ def test_any_number_of_series_costs_the_same_queries(django_assert_num_queries):
         for one in many:
             make_job(one, tries=[word("circuit_open")])
         loaded = list(Series.objects.select_related("instrument").filter(pk__in=[one.pk for one in many]))
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             states_of(
                 series=loaded,
                 first=WEDNESDAY - timedelta(days=9),
