@@ -79,7 +79,7 @@ def _held(target: Target) -> tuple[npt.NDArray[np.int64], dict[str, npt.NDArray[
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT (extract(epoch FROM start) * 1000000)::bigint, {", ".join(FIELDS)}, provider_id, extract(epoch FROM recorded_at)
-                FROM {table} WHERE series_id = %s ORDER BY start""",
+                FROM {table} WHERE series_id = %s AND withdrawn_by IS NULL ORDER BY start""",
             [target.series.pk],
         )
         rows = cursor.fetchall()

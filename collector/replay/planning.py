@@ -84,7 +84,9 @@ def _joined(spans: Sequence[Span]) -> list[Span]:
 
 def _bracket(target: Target, start: Micros, end: Micros, within: Span) -> Span:
     table = DailyBar if target.recorded.interval is Interval.D1 else Bar
-    held = table.objects.filter(series_id=target.series.pk, start__gte=from_us(within[0]), start__lt=from_us(within[1]))
+    held = table.objects.filter(
+        series_id=target.series.pk, start__gte=from_us(within[0]), start__lt=from_us(within[1]), withdrawn_by=None
+    )
     before = held.filter(start__lt=from_us(start)).aggregate(newest=Max("start"))["newest"]
     behind = held.filter(start__gte=from_us(end)).aggregate(oldest=Min("start"))["oldest"]
     step = target.recorded.interval.us

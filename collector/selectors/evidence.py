@@ -105,11 +105,15 @@ def _spans(what: str, *, series_ids: Sequence[int], start: Micros, end: Micros) 
 def sent_before(
     *, series_ids: Sequence[int], provider_id: int, interval: Interval, start: Micros, end: Micros
 ) -> frozenset[int]:
-    """Those of the series of which bars in `[start, end)` are held from this provider."""
+    """Those of the series of which bars in `[start, end)` are held from this provider; what was taken back is not."""
     if not series_ids:
         return frozenset()
     table = DailyBar if interval is Interval.D1 else Bar
     held = table.objects.filter(
-        series_id__in=list(series_ids), provider_id=provider_id, start__gte=from_us(start), start__lt=from_us(end)
+        series_id__in=list(series_ids),
+        provider_id=provider_id,
+        start__gte=from_us(start),
+        start__lt=from_us(end),
+        withdrawn_by=None,
     )
     return frozenset(held.values_list("series_id", flat=True).distinct())

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+from django.db import connection, transaction
 
 from collector.core.spans import spans_of
-from collector.models import BarAlternate, RangeInvalidation
+from collector.models import Bar, BarAlternate, RangeInvalidation, Withdrawal
+from collector.selectors.evidence import sent_before
 from collector.store import write_bars
-from collector.withdrawing import HeldSlots
+from collector.withdrawing import HeldSlots, take_back
 from providers.market.days import day_of
-from providers.market.types import MINUTE_US, from_us
+from providers.market.types import MINUTE_US, Interval, from_us
 from tests.builders import minutes, moment, row, us
 from tests.integration.collector.reading import coverage, held, void
 from tests.integration.collector.rows import make_provider, make_series, make_write
@@ -65,3 +67,31 @@ def test_bar_of_a_slot_that_is_another_providers_is_kept_beside_it_and_covers_no
     assert (list(held(series)), coverage(series)) == ([SECOND], ([[SECOND, THIRD]], []))
     assert BarAlternate.objects.get().start == from_us(FIRST)
     assert write(series, [row(FIRST)], provider="alpaca").new == 1
+
+
+def test_bars_that_were_taken_back_are_no_longer_what_a_provider_sent():
+    series, provider = make_series(), make_provider()
+    write(series, [row(FIRST), row(SECOND)])
+
+    def has_sent(start):
+        window = {"interval": Interval.M1, "start": start, "end": start + MINUTE_US}
+        return bool(sent_before(series_ids=[series.pk], provider_id=provider.pk, **window))
+
+    assert (has_sent(FIRST), has_sent(SECOND)) == (True, True)
+    write(series, [row(SECOND)], asked_at=ASKED + MINUTE_US, withdrawn=gone(series, FIRST))
+    assert (has_sent(FIRST), has_sent(SECOND)) == (False, True)
+
+
+def test_taking_back_reads_the_bars_of_its_spans_and_no_others():
+    several = [make_series(symbol) for symbol in "ABCDEFGH"]
+    for series in several:
+        write(series, [row(start, symbol=series.instrument.symbol) for start in minutes(OPEN, 300)])
+    slots = [part for series in several for part in gone(series, FIRST, SECOND)]
+    with transaction.atomic(), connection.cursor() as cursor:
+        found = take_back(Interval.M1, slots, by=Withdrawal.VENDOR, asked_at=ASKED + MINUTE_US, recorded_at=ASKED + MINUTE_US)
+        cursor.execute(
+            "SELECT sum(seq_tup_read), sum(idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname ~ '^collector_bar_[0-9]'"
+        )
+        assert (len(found), Bar.objects.filter(withdrawn_by="vendor").count()) == (16, 16)
+        whole, by_key = cursor.fetchone()
+    assert (whole, by_key <= 3 * len(found)) == (0, True)
