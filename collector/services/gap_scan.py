@@ -15,7 +15,7 @@ from collector.models.backfills import Lane
 from collector.queues import ring_drain
 from collector.selectors.gaps import Bound, Gap, Scope, find_gaps
 from collector.services import gap_rows, history_waits
-from collector.services.backfill_room import key_of, lock_rooms, room
+from collector.services.backfill_room import key_of, lock_rooms, room, rooms
 from collector.services.gap_resolving import resolve_covered
 from providers.market.types import SECOND_US, Micros, from_us
 from providers.policy import Snapshot
@@ -91,16 +91,17 @@ def scan(
     """
     found = _found(scope=scope, now=now, snapshot=snapshot, lane=lane, start=start, end=end)
     with transaction.atomic():
+        lock_rooms(tier for _, tier in found.kept)  # before the jobs that are ended: whoever holds these may want those
         resolved = resolve_covered(now=now)
-        rooms = lock_rooms(tier for _, tier in found.kept)
+        free_of = rooms(tier for _, tier in found.kept)
         enqueued = merged = dropped = 0
         for (into, tier), oldest in sorted(found.kept.items()):
             key = key_of(lane=into, tier=tier)
             free = gap_rows.not_taken(oldest.kept())
             rest = gap_rows.widen(free, lane=into, tier=tier)
-            fitting, over = rest[: rooms[key]], rest[rooms[key] :]
+            fitting, over = rest[: free_of[key]], rest[free_of[key] :]
             gap_rows.insert(fitting, lane=into, now=now)
-            rooms[key] -= len(fitting)
+            free_of[key] -= len(fitting)
             merged += len(free) - len(rest)
             enqueued += len(fitting)
             dropped += len(over) + oldest.fallen
