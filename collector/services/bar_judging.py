@@ -28,9 +28,10 @@ MOST_CLOCK_SKEW_US = 60 * SECOND_US
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What became of an answer. `settled`: names that need nobody else."""
+    """What became of an answer. `settled`: names that need nobody else; `compared`: whose held bars it says nothing incredible about."""
 
     settled: frozenset[str]
+    compared: frozenset[str]
     written: WriteResult
 
 
@@ -59,7 +60,13 @@ def take_in(answer: ProviderAnswer, group: BarGroup, *, ranking: Mapping[int, in
     before = group.now - settings.FEED_HISTORY_AFTER_SECONDS * SECOND_US
     written = write_bars(reading.batch(verdicts, again.slots, ranking), history_before=before)
     unsure = reading.unsure(asked, verdicts, can_prove=can_prove) | again.doubted | written.disregarded
-    return TakenIn(frozenset(name for name in answer.answered if group.series[name].pk not in unsure), written)
+    return TakenIn(
+        settled=frozenset(name for name in answer.answered if group.series[name].pk not in unsure),
+        compared=frozenset(
+            name for name in answer.answered if group.series[name].pk not in again.doubted and not reading.is_behind
+        ),
+        written=written,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +78,17 @@ class _Reading:
     checked: Checked
     judged_at: Micros
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether it may have been made long before it was asked for."""
+        return self.answer.asked_at - self.judged_at > MOST_CLOCK_SKEW_US
+
     def unsure(self, asked: Sequence[SeriesAnswer], verdicts: Sequence[Verdict], *, can_prove: bool) -> set[int]:
         """Series about which the next provider should be asked as well."""
         answer = self.answer
         unsure = {v.series_id for v in verdicts if len(v.doubted) or v.is_suspicious}
         unsure |= {series_id for series_id, _ in self.rejections()}
-        if answer.asked_at - self.judged_at > MOST_CLOCK_SKEW_US:
+        if self.is_behind:
             behind = (answer.asked_at - self.judged_at) // SECOND_US
             log.warning("%s's clock is %d s behind ours", answer.candidate.name, behind)
             unsure |= {a.series_id for a in asked}

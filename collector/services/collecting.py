@@ -35,11 +35,17 @@ what is read again recent gaps a worker."""
 
 @dataclass(slots=True)
 class Collected:
-    """What one job came to. `unanswered`: symbols that no provider answered credibly, with the last reason."""
+    """What one job came to. `unanswered`: symbols that no provider answered credibly, with the last reason.
+
+    `answered`: that some provider answered for at all; `compared`: whose held bars were credibly compared with what it sent, whatever
+    is missing beside them.
+    """
 
     written: list[WriteResult] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=dict)
     unanswered: dict[str, Unanswered] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+    compared: set[str] = field(default_factory=set)
 
 
 def collect_bars(
@@ -148,6 +154,8 @@ class _Collection:
             answer, self.group, ranking=ranks(self.snapshot, capability=self.group.capability, tier=self.group.job.tier)
         )
         self.outcome.written.append(taken.written)
+        self.outcome.answered |= answer.answered
+        self.outcome.compared |= taken.compared
         return taken.settled
 
 

@@ -12,10 +12,12 @@ from itertools import islice
 import numpy as np
 from django.db import connection, transaction
 
-from collector.core.verification import GIVEN_UP_US, is_given_up, readings_due
+from collector.core.retry import OUT_OF_PLAY
+from collector.core.verification import GIVEN_UP_US, is_given_up, is_patience_over, readings_due
+from collector.models import Series
 from collector.models.coverage import VERIFICATIONS
 from collector.schemas import BarsFetchJob, Priority
-from collector.services.collecting import collect_bars, series_of
+from collector.services.collecting import Collected, collect_bars, series_of
 from providers.loop import EventLoopThread
 from providers.market.calendar import get_calendar
 from providers.market.days import date_of
@@ -30,6 +32,8 @@ MOST_JOBS = 500
 """One plan's. What is left over is in the next one."""
 EXPIRES_US = 300 * SECOND_US
 """As often as a plan is made."""
+NEVER_SERVED = frozenset({"unknown_symbol", "not_entitled", "unsupported_request"})
+"""What a provider says of a session that it will not serve tomorrow either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +57,28 @@ def plan_verifications(*, now: Micros) -> list[BarsFetchJob]:
 
 
 def read_session_again(job: BarsFetchJob, *, now: Micros, loop: EventLoopThread) -> None:
-    """Run such a job, and mark the session of the series that somebody answered for."""
+    """Run such a job, and mark the session of the series whose reading is done.
+
+    What is missing, refused or unproven beside the held bars is the gaps' business: it keeps no reading from being done.
+    """
     collected = collect_bars(job, now=now, loop=loop, kind="verify")
-    answered = [one for one in series_of(job) if one.instrument.symbol not in collected.unanswered]
-    by_calendar: dict[str, list[int]] = {}
-    for one in answered:
-        by_calendar.setdefault(one.instrument.calendar, []).append(one.pk)
-    for calendar, ids in by_calendar.items():
+    by_calendar: dict[str, list[Series]] = {}
+    for one in series_of(job):
+        by_calendar.setdefault(one.instrument.calendar, []).append(one)
+    for calendar, members in by_calendar.items():
         session = _session_at(calendar, job)
-        if session is not None:
-            _mark(ids, session.date, readings_due(session.close, now=now))
+        if session is None:
+            continue
+        enough = collected.answered if is_patience_over(session.close, now=now) else collected.compared
+        done = [one.pk for one in members if one.instrument.symbol in enough or _is_in_vain(collected, one.instrument.symbol)]
+        _mark(done, session.date, readings_due(session.close, now=now))
+
+
+def _is_in_vain(collected: Collected, symbol: str) -> bool:
+    """Whether nobody may serve it: the same question gets the same answer."""
+    why = collected.unanswered.get(symbol)
+    codes = {one.code for one in why.everyone} - OUT_OF_PLAY if why else set()
+    return bool(codes) and codes <= NEVER_SERVED
 
 
 def _groups(now: Micros) -> list[_Group]:

@@ -124,6 +124,33 @@ def test_bad_answer_withdraws_nothing_and_the_session_is_read_again_later(world,
     assert verified() == [1]
 
 
+def test_reading_is_done_whatever_is_refused_or_missing_beside_the_held_bars(world, session, read_again):
+    world.policy("polygon")
+    world.control.set_fault("bad_row", vendor="polygon")
+    (series,) = session()
+    missing = 390 - len(held(series))
+    assert missing > 0
+    read_again("2025-10-08 20:21:00")
+    assert (verified(), 390 - len(held(series))) == ([1], missing)
+
+
+def test_reading_that_nobody_may_serve_is_not_asked_for_again_and_again(world, session, read_again):
+    world.policy("polygon")
+    session()
+    world.control.set_fault("forbidden_entitlement", vendor="polygon")
+    read_again("2025-10-08 20:21:00")
+    assert (verified(), read_again("2025-10-08 20:26:00")) == ([1], [])
+
+
+def test_vendor_that_proves_nothing_for_two_hours_is_asked_no_more_until_the_next_reading(world, session, read_again):
+    world.policy("polygon")
+    (series,) = session()
+    world.control.set_fault("mute", vendor="polygon")
+    assert (len(read_again("2025-10-08 22:19:00")), verified()) == (1, [0])
+    assert (len(read_again("2025-10-08 22:20:00")), verified()) == (1, [1])
+    assert (read_again("2025-10-08 22:25:00"), coverage(series)) == ([], ([[OPEN, CLOSE]], []))
+
+
 def test_bars_of_another_provider_are_not_taken_back_by_the_one_that_lacks_them(world, session, read_again):
     polygon, _ = world.policy("polygon", "alpaca")
     number = world.control.set_fault("server_error", vendor="polygon")
