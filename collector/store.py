@@ -195,7 +195,7 @@ class _Write:
         self.is_barred = np.zeros(len(self.bars), dtype=bool)
         touched = {*np.unique(self.row_series).tolist(), *(a.series_id for a in self.batch.absent)}
         for series_id, pins in sql.pins(sorted(touched)).items():
-            self.barred[series_id] = barred(pins, self.batch.provider_id)
+            self.barred[series_id] = barred(pins, self.batch.provider_id, asked_at=self.batch.asked_at)
             self.is_barred |= (self.row_series == series_id) & inside(self.bars.start, self.barred[series_id])
 
     def _exists(self, held: list[tuple[int, int, Spans]]) -> npt.NDArray[np.bool_]:

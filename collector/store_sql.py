@@ -77,12 +77,12 @@ def pins(series_ids: Sequence[int]) -> dict[int, list[Pin]]:
     found: dict[int, list[Pin]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT series_id, start, "end", provider_id FROM collector_rangeinvalidation
+            """SELECT series_id, start, "end", provider_id, created_at FROM collector_rangeinvalidation
                WHERE series_id = ANY(%s) ORDER BY id""",
             [list(series_ids)],
         )
-        for series_id, start, end, provider_id in cursor.fetchall():
-            found.setdefault(series_id, []).append(Pin(to_us(start), to_us(end), provider_id))
+        for series_id, start, end, provider_id, declared_at in cursor.fetchall():
+            found.setdefault(series_id, []).append(Pin(to_us(start), to_us(end), provider_id, to_us(declared_at)))
     return found
 
 

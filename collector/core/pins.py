@@ -11,17 +11,19 @@ from providers.market.types import Micros
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """From then on in `[start, end)` only this provider's values count; None: everybody's again."""
+    """From `declared_at` on in `[start, end)` only this provider's values count, None: everybody's; and nobody's that was asked for before."""
 
     start: Micros
     end: Micros
     provider_id: int | None
+    declared_at: Micros
 
 
-def barred(pins: Iterable[Pin], provider_id: int) -> Spans:
-    """Where a provider's values do not count. `pins` oldest first: the newest that covers an instant decides."""
+def barred(pins: Iterable[Pin], provider_id: int, *, asked_at: Micros) -> Spans:
+    """Where values of a provider that was asked at that moment do not count. `pins` oldest first: the newest that covers an instant decides."""
     out = NO_SPANS
     for pin in pins:
         span = np.array([[pin.start, pin.end]], dtype=np.int64)
-        out = minus(out, span) if pin.provider_id in {None, provider_id} else union(out, span)
+        counts = pin.provider_id in {None, provider_id} and asked_at >= pin.declared_at
+        out = minus(out, span) if counts else union(out, span)
     return out

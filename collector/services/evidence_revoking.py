@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from providers.market.types import Interval, from_us, to_us
+
 SESSIONS_A_TRANSACTION = 500
 """So that no writer waits for long."""
 SESSION_REACH = timedelta(days=2)
@@ -18,10 +20,18 @@ Key = tuple[int, date]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`[start, end)`, both aware."""
+    """`[start, end)`, both aware. Of each interval it means the whole slots that start in it, as everywhere."""
 
     start: datetime
     end: datetime
+
+    def of_slots(self) -> dict[str, Any]:
+        """Columns for `_SLOTS`: of each interval from its first slot to behind its last."""
+        return {
+            "intervals": [interval.value for interval in Interval],
+            "starts": [_up(self.start, interval) for interval in Interval],
+            "ends": [_up(self.end, interval) for interval in Interval],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +47,18 @@ def believed(*, span: Span, provider_id: int, series_ids: Sequence[int] | None) 
     """Sessions in which that provider's silence is believed within the span, ascending; `series_ids` None: of all series."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """SELECT DISTINCT series_id, session FROM collector_absence
-               WHERE is_believed AND provider_id = %s AND session BETWEEN %s AND %s AND spans && tstzrange(%s, %s)
-                 AND (%s::bigint[] IS NULL OR series_id = ANY(%s)) ORDER BY 1, 2""",
-            [provider_id, *_sessions(span), span.start, span.end, *[None if series_ids is None else list(series_ids)] * 2],
+            f"""SELECT DISTINCT a.series_id, a.session
+                FROM collector_absence a JOIN collector_series s ON s.id = a.series_id JOIN {_SLOTS} ON g.interval = s.interval
+                WHERE a.is_believed AND a.provider_id = %(provider)s AND a.session BETWEEN %(first)s AND %(last)s
+                  AND a.spans && {_RANGE} AND (%(ids)s::bigint[] IS NULL OR a.series_id = ANY(%(ids)s))
+                ORDER BY 1, 2""",  # noqa: S608 - made of constants; values are bound
+            {
+                "provider": provider_id,
+                "first": (span.start - SESSION_REACH).date(),
+                "last": (span.end + SESSION_REACH).date(),
+                "ids": None if series_ids is None else list(series_ids),
+                **span.of_slots(),
+            },
         )
         return list(cursor.fetchall())
 
@@ -71,45 +89,52 @@ def forget(keys: Sequence[Key], *, span: Span, provider_id: int | None) -> list[
     named: dict[str, Any] = {
         "ids": [series_id for series_id, _ in keys],
         "days": [day for _, day in keys],
-        "start": span.start,
-        "end": span.end,
         "provider": provider_id,
+        **span.of_slots(),
     }
     with connection.cursor() as cursor:
         cursor.execute(_SHRINK_ABSENCES, named)
         cursor.execute(_DROP_ABSENCES, named)
         cursor.execute(_SHRINK_EMPTY, named)
         found = list(cursor.fetchall())
-        cursor.execute(
-            """UPDATE collector_series SET answered_through = %(start)s
-               WHERE id = ANY(%(ids)s) AND answered_through > %(start)s AND answered_through <= %(end)s""",
-            named,
-        )
+        cursor.execute("SELECT FROM collector_series WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE", named)
+        cursor.execute(_ANSWERED_LESS, named)
     return found
 
 
+def _up(instant: datetime, interval: Interval) -> datetime:
+    """Up to the grid: a slot belongs to the span that its start lies in."""
+    return from_us(-(-to_us(instant) // interval.us) * interval.us)
+
+
+_SLOTS = """unnest(%(intervals)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) g (interval, start, "end")"""
+_RANGE = 'tstzrange(g.start, g."end")'
 _KEYED = (
-    "unnest(%(ids)s::bigint[], %(days)s::date[]) k (series_id, session)",
+    f"""unnest(%(ids)s::bigint[], %(days)s::date[]) k (series_id, session)
+JOIN collector_series s ON s.id = k.series_id JOIN {_SLOTS} ON g.interval = s.interval""",
     "a.series_id = k.series_id AND a.session = k.session",
 )
 _SHRINK_ABSENCES = f"""
-UPDATE collector_absence a SET spans = a.spans - tstzmultirange(tstzrange(%(start)s, %(end)s)) FROM {_KEYED[0]}
-WHERE {_KEYED[1]} AND a.is_believed AND a.spans && tstzrange(%(start)s, %(end)s)
+UPDATE collector_absence a SET spans = a.spans - tstzmultirange({_RANGE}) FROM {_KEYED[0]}
+WHERE {_KEYED[1]} AND a.is_believed AND a.spans && {_RANGE}
   AND (%(provider)s::bigint IS NULL OR a.provider_id = %(provider)s)
 """  # noqa: S608 - made of constants; values are bound
 _DROP_ABSENCES = f"DELETE FROM collector_absence a USING {_KEYED[0]} WHERE {_KEYED[1]} AND isempty(a.spans)"  # noqa: S608 - the same
 # What others' silence proves as well was not shrunk by the statement before.
-_SHRINK_EMPTY = """
+_SHRINK_EMPTY = f"""
 UPDATE collector_coverage c SET empty = (c.empty - o.range) + (c.empty * o.range * o.still)
-FROM (SELECT c.series_id, c.session, c.empty, tstzmultirange(tstzrange(%(start)s, %(end)s)) AS range,
-             coalesce((SELECT range_agg(a.spans) FROM collector_absence a
-                       WHERE a.series_id = c.series_id AND a.session = c.session AND a.is_believed), '{}') AS still
-      FROM collector_coverage c JOIN unnest(%(ids)s::bigint[], %(days)s::date[]) k (series_id, session)
-        ON c.series_id = k.series_id AND c.session = k.session) o
+FROM (SELECT a.series_id, a.session, a.empty, tstzmultirange({_RANGE}) AS range,
+             coalesce((SELECT range_agg(w.spans) FROM collector_absence w
+                       WHERE w.series_id = a.series_id AND w.session = a.session AND w.is_believed), '{{}}') AS still
+      FROM collector_coverage a JOIN ({_KEYED[0]}) ON {_KEYED[1]}) o
 WHERE c.series_id = o.series_id AND c.session = o.session
 RETURNING c.series_id,
           coalesce((SELECT sum(extract(epoch FROM upper(r) - lower(r))) / 60 FROM unnest(o.empty - c.empty) r), 0)::bigint
-"""
+"""  # noqa: S608 - the same
+_ANSWERED_LESS = f"""
+UPDATE collector_series s SET answered_through = g.start FROM {_SLOTS}
+WHERE s.id = ANY(%(ids)s) AND g.interval = s.interval AND s.answered_through > g.start AND s.answered_through <= g."end"
+"""  # noqa: S608 - the same
 
 
 def _lock(keys: Sequence[Key]) -> None:
@@ -120,7 +145,3 @@ def _lock(keys: Sequence[Key]) -> None:
                  ON c.series_id = k.series_id AND c.session = k.session ORDER BY c.series_id, c.session FOR UPDATE OF c""",
             [[series_id for series_id, _ in keys], [day for _, day in keys]],
         )
-
-
-def _sessions(span: Span) -> tuple[date, date]:
-    return (span.start - SESSION_REACH).date(), (span.end + SESSION_REACH).date()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from itertools import groupby
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from collector.queues import ring_drain
 from collector.selectors.asked_ranges import Window, windows_of
 from collector.selectors.gaps import Gap, Scope, find_gaps
 from collector.services import gap_rows
-from collector.services.backfill_room import key_of, lock_rooms
+from collector.services.backfill_room import key_of, lock_rooms, rooms
 from collector.services.evidence_revoking import SESSION_REACH, Span, forget
 from collector.services.gap_scan import lane_of
 from collector.services.history import want
@@ -63,17 +64,19 @@ def invalidate(bad: BadRange, *, now: Micros, snapshot: Snapshot, is_dry: bool =
     """
     window = _window(bad, now)
     with transaction.atomic():
-        rooms = lock_rooms([bad.series.tier_id])  # first: a scan holds it while it adds rows that would meet ours
+        lock_rooms([bad.series.tier_id])  # first: a scan holds it while it adds rows that would meet ours
         gone = _take_back(bad, now)
         _pin(bad, bars=len(gone), now=now)
         _end_jobs(bad, now)
         want([window])
+        free = rooms([bad.series.tier_id])
         gaps = _gaps(bad, now, snapshot)
         for lane, members in groupby(gaps, key=lambda gap: lane_of(gap, now=now)):
-            _insert(bad, list(members), lane=lane, room=rooms[key_of(lane=lane, tier=bad.series.tier_id)], now=now)
+            _insert(bad, list(members), lane=lane, room=free[key_of(lane=lane, tier=bad.series.tier_id)], now=now)
         if is_dry:
             transaction.set_rollback(True)
         elif gaps:
+            transaction.on_commit(partial(metrics.backfills_enqueued, tier=bad.series.tier_id, count=len(gaps)))
             transaction.on_commit(ring_drain)
     return Invalidated(bars=len(gone), slots=sum(gap.slots for gap in gaps), jobs=len(gaps))
 
@@ -174,4 +177,3 @@ def _insert(bad: BadRange, gaps: Sequence[Gap], *, lane: Lane, room: int, now: M
             status=409,
         )
     gap_rows.insert(gaps, lane=lane, now=now, pin="" if bad.provider is None else bad.provider.name)
-    metrics.backfills_enqueued(tier=bad.series.tier_id, count=len(gaps))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from collector.core.spans import spans_of
+from collector.core.spans import from_multirange, spans_of
 from collector.models import Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation
 from collector.services.backfill.draining import drain
 from collector.store import AbsentSlots, write_bars
@@ -87,6 +87,28 @@ def test_answer_that_was_on_its_way_when_the_range_was_declared_bad_does_not_bri
     assert (write_bars(late, history_before=0).replaced, held(series)[BAD[0]].withdrawn_by) == (0, "operator")
     drain(worker="me", loop=world.loop)
     assert {bar.withdrawn_by for bar in held(series).values()} == {None}
+
+
+def test_answer_that_was_on_its_way_fills_no_slot_that_was_missing_then(world, client, series):  # noqa: F811
+    series.collect_until = moment("2025-10-08 14:20")
+    series.save()
+    first, second, third = minutes(us("2025-10-08 14:10"), 3)
+    post(client, end="2025-10-08T14:12:00Z")
+    absent = AbsentSlots(series.pk, SESSION, spans_of(np.array([second]), MINUTE_US), True, "settled")
+    rows = [row(first, 77.0), row(third, 77.0)]
+    late = make_write([series], rows, provider=make_provider("polygon"), asked_at=now_us() - MINUTE_US, absent=[absent])
+    result = write_bars(late, history_before=0)
+    assert (result.new, result.alternates, result.disregarded) == (1, 1, {series.pk})
+    assert (first in held(series), third in held(series), coverage(series)[1]) == (False, True, [])
+
+
+def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  # noqa: F811
+    counted = []
+    monkeypatch.setattr("collector.services.invalidation.metrics.backfills_enqueued", lambda **what: counted.append(what))
+    post(client, dry_run="true")
+    assert counted == []
+    post(client)
+    assert counted == [{"tier": "T0", "count": 1}]
 
 
 def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(world, client, series):  # noqa: F811
@@ -200,6 +222,21 @@ class TestRevoke:
         assert to_us(self.series.answered_through) == us("2025-10-08 14:10")
         assert AuditEntry.objects.get().counts == {"series": 1, "sessions": 1, "minutes": 4}
         assert "0 minutes" in self.revoke("--provider", "polygon")
+
+    def test_whole_slots_that_start_in_the_time_are_missing_again_and_no_parts_of_others(self):
+        hourly = make_series("HOUR", interval="1h", collect_from=moment("2025-10-08 13:00"))
+        starts = [us(f"2025-10-08 {hour}:00") for hour in (13, 14, 15)]
+        absent = AbsentSlots(hourly.pk, SESSION, spans_of(np.array(starts), 60 * MINUTE_US), True, "settled")
+        batch = make_write([hourly], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[absent])
+        write_bars(batch, history_before=0)
+        out = StringIO()
+        span = ("--from", "2025-10-08T13:30:00Z", "--to", "2025-10-08T14:30:00Z")
+        call_command("coverage", "revoke", "--provider", "polygon", "--symbol", "HOUR", *span, stdout=out)
+        assert "60 minutes in 1 sessions of 1 series" in out.getvalue()
+        left = [[starts[0], starts[1]], [starts[2], starts[2] + 60 * MINUTE_US]]
+        assert coverage(hourly)[1] == left
+        assert from_multirange(Absence.objects.get(series=hourly).spans).tolist() == left
+        assert Backfill.objects.get(series=hourly).start == moment("2025-10-08 14:00")
 
     def test_other_symbols_and_other_times_stay_believed(self):
         make_series("OTHR")
