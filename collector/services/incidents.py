@@ -1,19 +1,22 @@
 """Incidents: opened when many series miss the same time, grown with it, ended when nothing of it is missing any more."""
 
 import logging
+import random
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
 import numpy as np
 from django.conf import settings
 from django.db import transaction
 
+from collector.core.causes import Cause
 from collector.core.incidents import Grown, Known, crowded, grown, missing_series
 from collector.models import Incident, Series
 from collector.selectors.gaps import Gap, Scope, find_gaps
-from collector.selectors.incident_jobs import Heard, heard_of
+from collector.selectors.incident_jobs import heard_of
 from collector.services.gap_scan import is_ours, recent_from
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Interval, Micros, MicrosArray, from_us, to_us
@@ -27,6 +30,8 @@ KEPT = timedelta(days=90)
 SYMBOLS = 20
 MOST_NEW = 100
 """New incidents of one look and kind; what is over is found by the next one."""
+MOST_HEARD = 5
+"""Of how many incidents a look reads what their jobs heard: for 10,000 jobs that takes half a second, and a scan waits behind it."""
 
 
 def look_recent(*, now: Micros, snapshot: Snapshot) -> None:
@@ -71,28 +76,57 @@ class _Lost:
 Kind = tuple[str, Interval]
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What is told of an active series."""
+
+    calendar: str
+    tier: str
+    symbol: str
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look: what it knows of the series, the incidents that it opened, and those of before that still miss something."""
+
+    now: Micros
+    since: Micros
+    about: Mapping[int, _About]
+    opened: list[Incident] = field(default_factory=list)
+    open: list[Incident] = field(default_factory=list)
+
+
 def _look(*, now: Micros, snapshot: Snapshot, since: Micros) -> None:
     with transaction.atomic():
         if not is_ours(LOCK):
             return
-        lost = _lost(now=now, snapshot=snapshot, since=since)
+        look = _Look(now, since, _about())
+        lost = _lost(look, snapshot)
         open_rows: dict[Kind, list[Incident]] = {}
         for row in Incident.objects.filter(ended_at=None, end__gt=from_us(since)).order_by("pk"):
             open_rows.setdefault((row.calendar, Interval(row.interval)), []).append(row)
         for kind in sorted(lost.keys() | open_rows.keys()):
-            _of_kind(kind, lost.get(kind, _Lost()), open_rows.get(kind, []), now=now, since=since)
+            _of_kind(kind, lost.get(kind, _Lost()), open_rows.get(kind, []), look)
+        _hear([*look.opened, *random.sample(look.open, len(look.open))][:MOST_HEARD])  # by lot, so that each has its turn
+    for row in look.opened:
+        _tell_opened(row)
 
 
-def _lost(*, now: Micros, snapshot: Snapshot, since: Micros) -> dict[Kind, _Lost]:
-    calendars = dict(Series.objects.order_by().filter(is_active=True).values_list("pk", "instrument__calendar"))
+def _about() -> dict[int, _About]:
+    rows = Series.objects.order_by().filter(is_active=True)
+    columns = ("pk", "instrument__calendar", "tier_id", "instrument__symbol")
+    return {pk: _About(*about) for pk, *about in rows.values_list(*columns)}
+
+
+def _lost(look: _Look, snapshot: Snapshot) -> dict[Kind, _Lost]:
     found: dict[Kind, _Lost] = {}
-    for gap in find_gaps(scope=Scope(), snapshot=snapshot, now=now, start=since, lost=True):
-        if (calendar := calendars.get(gap.series_id)) is not None:  # else switched off this very moment
-            found.setdefault((calendar, gap.interval), _Lost()).add(gap)
+    for gap in find_gaps(scope=Scope(), snapshot=snapshot, now=look.now, start=look.since, lost=True):
+        if (about := look.about.get(gap.series_id)) is not None:  # else switched on this very moment
+            found.setdefault((about.calendar, gap.interval), _Lost()).add(gap)
     return found
 
 
-def _of_kind(kind: Kind, lost: _Lost, rows: Sequence[Incident], *, now: Micros, since: Micros) -> None:
+def _of_kind(kind: Kind, lost: _Lost, rows: Sequence[Incident], look: _Look) -> None:
     starts, ends, series = lost.columns()
     spans = crowded(starts, ends, least=settings.INCIDENT_SERIES)
     by_number = {row.pk: row for row in rows}
@@ -101,10 +135,10 @@ def _of_kind(kind: Kind, lost: _Lost, rows: Sequence[Incident], *, now: Micros, 
     for one in grown(spans, known, _slots(kind, lost.hours, spans)):
         missing = missing_series(starts, ends, series, start=one.start, end=one.end)
         if one.number is not None:
-            _absorb([by_number[number] for number in one.absorbed], by_number[one.number], now=now)
-            _go_on(by_number[one.number], one, missing, now=now, is_seen_whole=one.start >= since)
-        elif one.end > recent_from(now) and (new := new + 1) <= MOST_NEW:
-            _open(kind, one, missing, now=now)
+            _absorb([by_number[number] for number in one.absorbed], by_number[one.number], now=look.now)
+            _go_on(by_number[one.number], one, missing, look)
+        elif one.end > recent_from(look.now) and (new := new + 1) <= MOST_NEW:
+            _open(kind, one, missing, look)
 
 
 def _slots(kind: Kind, hours: Hours, spans: MicrosArray) -> MicrosArray:
@@ -115,33 +149,39 @@ def _slots(kind: Kind, hours: Hours, spans: MicrosArray) -> MicrosArray:
     return get_calendar(calendar, hours).slots(interval, int(spans[0, 0]), int(spans[-1, 1]))
 
 
-def _open(kind: Kind, one: Grown, missing: MicrosArray, *, now: Micros) -> None:
+def _open(kind: Kind, one: Grown, missing: MicrosArray, look: _Look) -> None:
     calendar, interval = kind
     row = Incident(
         calendar=calendar,
         interval=interval,
         start=from_us(one.start),
         end=from_us(one.end),
-        found_at=from_us(now),
+        found_at=from_us(look.now),
         series_worst=0,
+        cause=Cause.PENDING.value,
         tiers=[],
         symbols=[],
     )
-    _write(row, missing, now=now)
+    _write(row, missing, look)
+    look.opened.append(row)
+
+
+def _tell_opened(row: Incident) -> None:
     log.warning(
         "incident %d: %d series of %s %s miss %s to %s, e.g. %s: %s",
-        row.pk, row.series_now, calendar, interval.value, row.start.isoformat(), row.end.isoformat(),
+        row.pk, row.series_now, row.calendar, row.interval, row.start.isoformat(), row.end.isoformat(),
         ", ".join(row.symbols[:3]), row.cause, extra={"action": "incident_opened"},
     )  # fmt: skip
 
 
-def _go_on(row: Incident, one: Grown, missing: MicrosArray, *, now: Micros, is_seen_whole: bool) -> None:
+def _go_on(row: Incident, one: Grown, missing: MicrosArray, look: _Look) -> None:
     """Its new span, and what is still missing of it. Only who saw the whole span can say that nothing is."""
     row.start, row.end = from_us(one.start), from_us(one.end)
     if len(missing):
-        _write(row, missing, now=now)
-    elif is_seen_whole:
-        row.series_now, row.ended_at = 0, from_us(now)
+        _write(row, missing, look)
+        look.open.append(row)
+    elif one.start >= look.since:
+        row.series_now, row.ended_at = 0, from_us(look.now)
         row.save()
         log.warning(
             "incident %d ended: nothing of %s to %s is missing any more of %s %s; %d series did at the worst",
@@ -150,22 +190,24 @@ def _go_on(row: Incident, one: Grown, missing: MicrosArray, *, now: Micros, is_s
         )  # fmt: skip
 
 
-def _write(row: Incident, missing: MicrosArray, *, now: Micros) -> None:
-    """What is missing now and what its jobs heard, into the row."""
-    about = Series.objects.filter(pk__in=missing.tolist()).order_by("instrument__symbol", "pk")
-    row.series_now, row.last_seen_at = len(missing), from_us(now)
-    row.tiers = sorted({*row.tiers, *about.order_by().values_list("tier_id", flat=True).distinct()})
+def _write(row: Incident, missing: MicrosArray, look: _Look) -> None:
+    """What is missing now, into the row."""
+    about = [look.about[series_id] for series_id in missing.tolist()]
+    row.series_now, row.last_seen_at = len(missing), from_us(look.now)
+    row.tiers = sorted({*row.tiers, *(one.tier for one in about)})
     if row.series_now > row.series_worst:
         row.series_worst = row.series_now
-        row.symbols = list(about.values_list("instrument__symbol", flat=True)[:SYMBOLS])
-    _listen(row, heard_of(calendar=row.calendar, interval=Interval(row.interval), start=row.start, end=row.end))
+        row.symbols = nsmallest(SYMBOLS, (one.symbol for one in about))
     row.save()
 
 
-def _listen(row: Incident, heard: Heard) -> None:
-    """What was heard once stays: jobs that are done are deleted in time."""
-    if heard.providers or not row.cause:
-        row.cause, row.providers = heard.cause.value, heard.providers
+def _hear(rows: Sequence[Incident]) -> None:
+    """What their jobs heard, into the rows. What was heard once stays: jobs that are done are deleted in time."""
+    for row in rows:
+        heard = heard_of(calendar=row.calendar, interval=Interval(row.interval), start=row.start, end=row.end)
+        if heard.providers or row.cause == Cause.PENDING:
+            row.cause, row.providers = heard.cause.value, heard.providers
+            row.save(update_fields=["cause", "providers"])
 
 
 def _absorb(rows: Sequence[Incident], into: Incident, *, now: Micros) -> None:

@@ -5,13 +5,14 @@ from datetime import date
 import numpy as np
 import pytest
 import time_machine
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from collector import tasks
 from collector.models import Abandonment, Backfill, Incident
 from collector.services import incidents
 from collector.services.gap_scan import scan_recent
-from collector.services.incidents import LOCK, look_all, look_recent
+from collector.services.incidents import LOCK, MOST_HEARD, look_all, look_recent
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, Hours, Interval, from_us
 from providers.policy import Snapshot
@@ -155,6 +156,23 @@ def test_cause_is_the_commonest_among_its_jobs_and_vendors_are_counted_by_what_t
     Backfill.objects.all().delete()
     look()
     assert Incident.objects.get().providers == row.providers  # what was heard stays
+
+
+def test_look_at_many_incidents_hears_the_jobs_of_a_few_and_of_each_in_its_turn():
+    make_many(4, *((f"{hour}:{minute}0", f"{hour}:{minute}1") for hour in (14, 15, 16) for minute in range(6)))
+    scan_recent(now=EVENING, snapshot=Snapshot())
+    said = {"at": "2025-10-08T15:00:00+00:00", "provider": "polygon", "code": "vendor_fault", "message": "", "http_status": 500}
+    Backfill.objects.update(tries=[said])
+    with CaptureQueriesContext(connection) as queries:
+        look()
+    assert Incident.objects.count() == 18
+    assert sum("collector_backfill" in query["sql"] for query in queries) == 2 * MOST_HEARD
+    assert Incident.objects.filter(cause="vendor_outage", providers={"polygon": {"vendor_fault": 4}}).count() == MOST_HEARD
+    for _ in range(100):
+        if not Incident.objects.filter(cause="pending").exists():
+            break
+        look()
+    assert set(Incident.objects.values_list("cause", flat=True)) == {"vendor_outage"}
 
 
 def test_incident_older_than_the_recent_hours_is_ended_by_the_look_at_all(settings):
