@@ -52,6 +52,8 @@ def at_once(head: Backfill) -> int:
         policies.current(), capability=Capability.of_bars(interval), tier=head.tier, only=head.pinned_provider or None
     )
     for one in route_of:
+        if one.name in head.excluded_providers:
+            continue
         query = BarQuery((), interval, start, end, asset_class, one.account.adjustment)
         if refusal_of(one.adapter, query, account=one.account, now=moment) is None:
             size = symbols_a_call(one, tokens=most_at_once(one.allowance, lane=ProviderLane.HISTORY))

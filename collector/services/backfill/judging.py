@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from collector.core.causes import telling
 from collector.core.retry import BUSY, OUT_OF_PLAY, REFUSED, Fate, delay, fate, parked_until
 from collector.models import RejectedBar
 from collector.models.backfills import Backfill, BackfillState
@@ -102,8 +103,7 @@ def _due_at(job: Backfill, chosen: Fate, whys: Sequence[Unanswered], now: dateti
 
 def _tries(job: Backfill, whys: Sequence[Unanswered], now: datetime, *, is_parked: bool) -> list[dict[str, Any]]:
     """The row's tries and this one, an entry a provider that counts. A job that only waits on repeats its last entries no longer list."""
-    telling = [why for why in whys if why.code not in OUT_OF_PLAY] or list(whys[-1:])
-    new = [_entry(why, now) for why in telling]
+    new = [_entry(why, now) for why in whys if why.code not in OUT_OF_PLAY] or [_entry(whys[-1], now)]
     kept = list(job.tries)
     if is_parked:
         waited = {(one["provider"], one["code"]) for one in new}
@@ -123,8 +123,9 @@ def _entry(why: Unanswered, now: datetime) -> dict[str, Any]:
 
 
 def _failure(job: Backfill, whys: Sequence[Unanswered]) -> Failure:
-    """The last word of those who count; a row that was refused says more than that something is missing."""
-    last = [why for why in whys if why.code not in OUT_OF_PLAY][-1]
+    """The word that decided, of those who count; a row that was refused says more than that something is missing."""
+    count = [why for why in whys if why.code not in OUT_OF_PLAY]
+    last = count[telling([why.code for why in count])]
     if last.code == UNPROVEN and (refused := _refused(job)) is not None:
         said = f"{refused.provider.name} sent a row that was refused, {refused.reason}: {refused.detail}"
         return Failure("rejected", said, refused.provider.name)
