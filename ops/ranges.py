@@ -91,13 +91,27 @@ def revoke_silence(
     """Stop believing that what a provider did not send had no trade, and look for the gaps at once. Raises: ApiError."""
     actor.require(REVOKE)
     witness = _provider(provider)
-    if witness is None or span.start >= span.end:
-        raise ApiError("expected a provider, and an end after the start", code="bad_range", field="end")
+    if witness is None:
+        raise ApiError(
+            "provider: expected whose silence is not believed, got nothing", code="invalid_parameter", field="provider"
+        )
+    if span.start >= span.end:
+        raise ApiError(
+            f"expected an end after the start ({span.start.isoformat()}), got {span.end.isoformat()}",
+            code="bad_range",
+            field="end",
+        )
     ids = None if symbols is None else _ids(symbols)
-    done = revoke(believed(span=span, provider_id=witness.pk, series_ids=ids), span=span, provider_id=witness.pk)
     about = {"provider": provider, **_span(span), "symbols": None if symbols is None else list(symbols)}
-    counts = {"series": len(done.series_ids), "sessions": done.sessions, "minutes": done.minutes}
-    record(who=actor.who, through=actor.through, action="absence_revoke", now=now, about=about, counts=counts, reason=reason)
+
+    def on_record(part: Revoked) -> None:
+        counts = {"series": len(part.series_ids), "sessions": part.sessions, "minutes": part.minutes}
+        record(
+            who=actor.who, through=actor.through, action="absence_revoke", now=now, about=about, counts=counts, reason=reason
+        )
+
+    keys = believed(span=span, provider_id=witness.pk, series_ids=ids)
+    done = revoke(keys, span=span, provider_id=witness.pk, record=on_record)
     if done.series_ids:
         scope = Scope(series_ids=done.series_ids)
         scan(scope=scope, now=to_us(now), snapshot=policies.current(), lane=None, start=span.start, end=span.end)

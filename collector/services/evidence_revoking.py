@@ -1,6 +1,6 @@
 """Beliefs that slots had no trade, taken back: the slots are missing again, and whoever looks for gaps finds them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -63,21 +63,29 @@ def believed(*, span: Span, provider_id: int, series_ids: Sequence[int] | None) 
         return list(cursor.fetchall())
 
 
-def revoke(keys: Sequence[Key], *, span: Span, provider_id: int) -> Revoked:
+def revoke(keys: Sequence[Key], *, span: Span, provider_id: int, record: Callable[[Revoked], None] = lambda _: None) -> Revoked:
     """Stop believing that provider within the span; what another provider's silence proves as well stays empty.
 
     A few hundred sessions a transaction: what was revoked before an interruption stays so, and saying it again changes nothing more.
+    `record`: called with what each transaction revoked, within it; once with nothing where there are no keys.
     """
-    minutes: dict[int, int] = {}
-    sessions = 0
-    for at in range(0, len(keys), SESSIONS_A_TRANSACTION):
+    series: set[int] = set()
+    sessions = minutes = 0
+    for at in range(0, max(1, len(keys)), SESSIONS_A_TRANSACTION):
         with transaction.atomic():
             chunk = keys[at : at + SESSIONS_A_TRANSACTION]
             _lock(chunk)
-            for series_id, gone in forget(chunk, span=span, provider_id=provider_id):
-                minutes[series_id] = minutes.get(series_id, 0) + gone
-                sessions += gone > 0
-    return Revoked(tuple(sorted(minutes)), sessions, sum(minutes.values()))
+            part = _revoked(forget(chunk, span=span, provider_id=provider_id))
+            record(part)
+        series.update(part.series_ids)
+        sessions, minutes = sessions + part.sessions, minutes + part.minutes
+    return Revoked(tuple(sorted(series)), sessions, minutes)
+
+
+def _revoked(found: Sequence[tuple[int, int]]) -> Revoked:
+    """Of (series, minutes) by session."""
+    ids = tuple(sorted({series_id for series_id, _ in found}))
+    return Revoked(ids, sum(gone > 0 for _, gone in found), sum(gone for _, gone in found))
 
 
 def forget(keys: Sequence[Key], *, span: Span, provider_id: int | None) -> list[tuple[int, int]]:

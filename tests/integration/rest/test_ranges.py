@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from collector.core.spans import from_multirange, spans_of
 from collector.models import Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation
+from collector.services import evidence_revoking
 from collector.services.backfill.draining import drain
 from collector.store import AbsentSlots, write_bars
 from marketdata_site.observability.clock import now_us
@@ -111,7 +112,9 @@ def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  #
     assert counted == [{"tier": "T0", "count": 1}]
 
 
-def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(world, client, series):  # noqa: F811
+def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(world, client, series, monkeypatch):  # noqa: F811
+    enqueued: list[int] = []
+    monkeypatch.setattr("collector.metrics.backfills_enqueued", lambda tier, count: enqueued.append(count))
     values = {
         "series": series,
         "end": moment("2025-10-08 14:08"),
@@ -136,6 +139,7 @@ def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(wo
         stdout=out,
     )
     assert "4 bars would be taken back, 4 slots would be asked for anew by 1 jobs" in out.getvalue()
+    assert not enqueued, "a dry run makes no job"
     assert (
         DeadLetter.objects.count(),
         RangeInvalidation.objects.count(),
@@ -144,6 +148,7 @@ def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(wo
     ) == (1, 0, 0, 1)
     call_command("invalidate_range", "AAPL", "--from", RANGE["start"], "--to", RANGE["end"], "--reason", "halted", stdout=out)
     assert not DeadLetter.objects.exists()
+    assert enqueued == [1]
     assert sorted(Backfill.objects.values_list("state", flat=True)) == ["done", "queued"]
     entry, bad = AuditEntry.objects.get(), RangeInvalidation.objects.get()
     assert (entry.action, entry.through, entry.counts, entry.reason) == (
@@ -243,7 +248,31 @@ class TestRevoke:
         assert "0 minutes" in self.revoke("--provider", "polygon", "--symbol", "OTHR")
         assert len(coverage(self.series)[1]) == 1
 
+    def test_interruption_leaves_on_record_what_was_revoked_before_it(self, monkeypatch):
+        other = make_series("OTHR", collect_from=moment("2025-10-08 14:00"), collect_until=moment("2025-10-08 14:20"))
+        absent = AbsentSlots(
+            other.pk, SESSION, spans_of(np.array([us("2025-10-08 14:10"), us("2025-10-08 14:11")]), MINUTE_US), True, "settled"
+        )
+        batch = make_write([other], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[absent])
+        write_bars(batch, history_before=0)
+        monkeypatch.setattr(evidence_revoking, "SESSIONS_A_TRANSACTION", 1)
+        forget, calls = evidence_revoking.forget, []
+
+        def break_off(keys, **rest):
+            calls.append(keys)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return forget(keys, **rest)
+
+        monkeypatch.setattr(evidence_revoking, "forget", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            self.revoke("--provider", "polygon")
+        assert AuditEntry.objects.get().counts == {"series": 1, "sessions": 1, "minutes": 4}
+
     def test_unknown_names_are_refused(self):
-        for more in (["--provider", "nobody"], ["--provider", "polygon", "--symbol", "AAPX"]):
-            with pytest.raises(CommandError, match=r"nobody|AAPX"):
+        backwards = ["--provider", "polygon", "--to", "2025-10-08T14:00:00Z"]
+        for more in (["--provider", "nobody"], ["--provider", "polygon", "--symbol", "AAPX"], backwards):
+            with pytest.raises(
+                CommandError, match=r"nobody|AAPX|after the start \(2025-10-08T14:10:00\+00:00\), got 2025-10-08T14:00"
+            ):
                 self.revoke(*more)
