@@ -68,7 +68,7 @@ class CostOut(Schema):
     jobs: int
     seconds: int | None = Field(description="The slowest provider's.")
     vendors: list[VendorCostOut]
-    notes: list[str] = Field(description="Who is passed over for whom, and why.")
+    notes: list[str] = Field(description="Who is passed over for whom, or can't be asked at the moment, and why.")
 
 
 class EstimateOut(Schema):

@@ -125,8 +125,13 @@ def _check(asked: Range) -> None:
     start, end = asked.start, asked.end
     if isinstance(start, datetime) == isinstance(end, datetime) and end < start:
         raise ApiError(f"expected nothing before the start ({start}), got {end}", code="bad_range", field="end")
-    if asked.interval is not Interval.D1 and _date(end) - _date(start) > timedelta(days=MOST_DAYS):
-        raise ApiError(f"expected at most {MOST_DAYS:,} days at once, or interval 1d", code="range_too_long", field="end")
+    days = _date(end) - _date(start)
+    if asked.interval is not Interval.D1 and days > timedelta(days=MOST_DAYS):
+        raise ApiError(
+            f"expected at most {MOST_DAYS:,} days at once, or interval 1d, got {days.days:,} days",
+            code="range_too_long",
+            field="end",
+        )
     if not asked.symbols and asked.tier is None and asked.series_ids is None:
         raise ApiError("name symbols, a tier, or both", code="no_symbols", field="symbols")
     if asked.tier is not None and not Tier.objects.filter(pk=asked.tier).exists():

@@ -128,6 +128,7 @@ class _Asking:
         self.slots: Counter[str] = Counter()
         self.asked: dict[str, Candidate] = {}
         self.passed: Counter[tuple[str, str]] = Counter()
+        self.waiting: Counter[tuple[str, str]] = Counter()
         self.unreachable: dict[tuple[object, ...], OutOfReach] = {}
         self._routes: dict[tuple[str, Interval], list[Candidate]] = {}
         self._choices: dict[tuple[object, ...], Choice] = {}
@@ -148,7 +149,9 @@ class _Asking:
             chosen, question.query(chosen), symbols=symbols, slots=question.slots, lane=Lane.HISTORY
         )
         for skipped in choice.decision.skipped:
-            if skipped.provider in choice.candidates and choice.candidates[skipped.provider].rank < chosen.rank:
+            if skipped.provider == chosen.name:
+                self.waiting[skipped.provider, skipped.reason] += question.slots * symbols
+            elif skipped.provider in choice.candidates and choice.candidates[skipped.provider].rank < chosen.rank:
                 self.passed[skipped.provider, skipped.reason] += question.slots * symbols
 
     def vendors(self) -> list[VendorCost]:
@@ -162,10 +165,13 @@ class _Asking:
         return sorted(costs, key=lambda cost: -cost.slots)
 
     def notes(self) -> list[str]:
-        """Who would come first and can't."""
+        """Who would come first and can't, and who is waited for."""
         return [
             f"{provider} is passed over for {slots:,} slots: {reason}"
             for (provider, reason), slots in self.passed.most_common()
+        ] + [
+            f"{provider} can't be asked for {slots:,} slots at the moment: {reason}"
+            for (provider, reason), slots in self.waiting.most_common()
         ]
 
     def _route(self, question: _Question) -> list[Candidate]:

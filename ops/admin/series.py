@@ -150,5 +150,7 @@ class SeriesWithRangesAdmin(SeriesAdmin):
     @admin.action(description="Backfill a range…", permissions=["backfill"])
     def backfill_range(self, request: HttpRequest, queryset: QuerySet[Series]) -> HttpResponseRedirect:
         """Asks first."""
-        ids = ",".join(map(str, queryset.order_by("pk").values_list("pk", flat=True)[: backfills.MOST_SERIES]))
+        ids = ",".join(
+            map(str, queryset.order_by("pk").values_list("pk", flat=True)[: backfills.MOST_SERIES + 1])
+        )  # one too many is refused
         return HttpResponseRedirect(f"{reverse(PAGE)}?{urlencode({'ids': ids})}")

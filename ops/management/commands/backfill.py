@@ -24,6 +24,7 @@ LOOKS_SHARE = 5
 STILL_S = 30.0
 """After so long without a change there may be nobody at work."""
 INTERRUPTED = 130
+GOES_ON = "The workers go on without this command. Give it again to see how far they are."
 
 
 class Command(BaseCommand):
@@ -54,12 +55,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises: CommandError (exit status 1) that says why it can't be had, or that jobs died."""
-        asked = _range(options)
+        asked, is_asked = _range(options), False
         try:
             self._tell(backfills.estimate(of_command(), asked=asked, now=clock.now()))
             if options["dry_run"]:
                 return
             made = backfills.request(of_command(), asked=asked, now=clock.now(), reason=options["why"])
+            is_asked = True
             self.stdout.write(scanned_as_text(made.scanned))
             if not options["no_wait"]:
                 self._watch(asked)
@@ -67,7 +69,9 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
         except KeyboardInterrupt:
             self.stdout.write("")
-            self.stdout.write("The workers go on without this command. Give it again to see how far they are.")
+            self.stdout.write(
+                GOES_ON if is_asked else "Interrupted before the range was asked for. Give the command again to ask for it."
+            )
             raise SystemExit(INTERRUPTED) from None
 
     def _tell(self, found: Estimate) -> None:
@@ -84,18 +88,18 @@ class Command(BaseCommand):
 
     def _watch(self, asked: Range) -> None:
         """Until nothing more comes by itself. Raises: CommandError where something is left that an operator has to see to."""
-        drawn, changed_at, is_told = "", time.monotonic(), False
+        drawn, changed_at, told = "", time.monotonic(), ""
         while True:
             begun = time.monotonic()
             progress = backfills.progress(of_command(), asked=asked, now=clock.now())
             if (line := progress_as_text(progress)) != drawn:
-                self._draw(line, over=drawn)
-                drawn, changed_at, is_told = line, time.monotonic(), False
+                self._draw(line, over="" if told else drawn)
+                drawn, changed_at, told = line, time.monotonic(), ""
             if progress.is_over:
                 break
-            if not is_told and time.monotonic() - changed_at > STILL_S:
-                self._draw(_hint(progress), over="")
-                drawn, is_told = "", True
+            if time.monotonic() - changed_at > STILL_S and (hint := _hint(progress)) != told:
+                self._draw(hint, over=told)
+                told = hint
             time.sleep(max(REDRAW_S, LOOKS_SHARE * (time.monotonic() - begun)))
         self._end(progress, asked)
 

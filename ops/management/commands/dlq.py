@@ -89,6 +89,8 @@ class Command(BaseCommand):
                 reason=options["why"],
             )
         self.stdout.write(_said(result, is_dry=options["dry_run"]))
+        if result.requeued < len(set(options["job_id"])):
+            raise CommandError("the others are not dead, or can't be requeued now: see `manage.py dlq show`")
 
     def _discard(self, options: dict[str, Any], now: datetime) -> None:
         count = dead_letters.discard_many(

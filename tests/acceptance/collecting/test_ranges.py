@@ -207,7 +207,7 @@ def test_watching_says_when_nobody_is_at_work(world, series, monkeypatch):
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
-        if len(pauses) == 3:
+        if len(pauses) == 6:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(backfill, "time", SimpleNamespace(monotonic=lambda: float(next(clock)), sleep=pause))

@@ -15,8 +15,10 @@ from marketdata_site.observability import clock
 from ops import backfills
 from ops.models import AuditEntry
 from providers.models import Provider, RoutingPolicy
+from providers.outcomes import Outcome
 from providers.services import policies
 from tests.integration.rest.dead_rows import make_job
+from tests.integration.rest.provider_rows import report
 from tests.integration.rest.rows import at, make_coverage, make_series
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +167,26 @@ def test_second_choice_that_reaches_back_is_asked_and_the_cost_says_why(client):
     ]
 
 
+def test_cost_says_when_the_only_provider_can_not_be_asked_at_the_moment(client):
+    route("polygon")
+    make_new()
+    report("polygon", Outcome.VENDOR_ERROR, 5)
+    (note,) = post(client, 200, dry_run=True)["cost"]["notes"]
+    assert note.startswith(f"polygon can't be asked for {SLOTS:,} slots at the moment: its breaker is open until ")
+
+
+def test_command_that_is_interrupted_before_it_asked_does_not_say_that_workers_go_on(monkeypatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ops.backfills.estimate", interrupt)
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("backfill", "AAPL", "--from", "2026-11-09", "--to", "2026-11-13", stdout=out)
+    assert "Interrupted before the range was asked for" in out.getvalue()
+    assert "workers go on" not in out.getvalue()
+
+
 def test_quota_of_a_day_makes_it_days(client):
     route("polygon", rate_per_day=4)
     make_new()
@@ -309,7 +331,18 @@ def test_admin_shows_the_cost_before_it_asks_for_a_range(client):
     assert "Ask for the range" not in done
     assert AuditEntry.objects.get().through == "admin"
     assert "no provider" not in done
-    assert "expected at most 1,830 days" in text(client.get(f"{address}&start=2000-01-01&end=2026-11-13"))
+    assert "expected at most 1,830 days at once, or interval 1d, got 9,813 days" in text(
+        client.get(f"{address}&start=2000-01-01&end=2026-11-13")
+    )
+
+
+def test_admin_asks_for_no_part_of_what_was_chosen(client, monkeypatch):
+    route("polygon")
+    chosen = {"action": "backfill_range", "_selected_action": [make_new(name).pk for name in ("AAA", "BBB", "CCC")]}
+    client.force_login(User.objects.create_superuser("ada"))
+    monkeypatch.setattr("ops.backfills.MOST_SERIES", 1)
+    page = client.post(reverse("admin:collector_series_changelist"), chosen)
+    assert "expected at most 1 series at once" in text(client.get(f"{page.headers['Location']}&{urlencode(WEEK)}"))
 
 
 def test_admin_hides_the_action_from_staff_that_may_not_ask(client):

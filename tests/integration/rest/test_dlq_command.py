@@ -60,7 +60,10 @@ def test_requeue_takes_jobs_or_all_that_fit_and_says_what_became_of_them():
     first, second, third = (make_dead(series, n).pk for n in range(3))
     assert run("requeue", "--all", "--limit", 2, "--dry-run") == "3 matched: 2 would be requeued, 0 at cap, 1 over limit\n"
     assert run("requeue", second, "--why", "try again") == "1 matched: 1 requeued, 0 at cap\n"
-    assert run("requeue", "--all", "--tier", "T0") == "2 matched: 2 requeued, 0 at cap\n"
+    with pytest.raises(CommandError, match="the others are not dead, or can't be requeued now"):
+        run("requeue", second, third)
+    assert Backfill.objects.get(pk=third).state == BackfillState.QUEUED
+    assert run("requeue", "--all", "--tier", "T0") == "1 matched: 1 requeued, 0 at cap\n"
     assert set(Backfill.objects.values_list("pk", "state")) == {(n, BackfillState.QUEUED) for n in (first, second, third)}
     entry = AuditEntry.objects.order_by("pk")[0]
     assert (entry.who, entry.through, entry.filter, entry.reason) == (
