@@ -19,6 +19,8 @@ def test_restart_of_the_database_costs_a_job_neither_an_attempt_nor_its_company(
     series = [make_series(name) for name in ("AAA", "BBB")]
     for one in series:
         make_job(one)
+    vendor.clear_faults()
+    vendor.set_fault("drip", vendor="polygon", count=len(series), pieces=5, seconds=1)  # for longer than a restart takes
     settled = []
 
     def work(loop):

@@ -13,7 +13,9 @@ _CUT_OFF = frozenset({"57P01", "57P02", "57P03"})
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether an error says that the database was lost, and nothing about what was asked of it."""
+    """Whether an error says that the database was lost, and nothing about what was asked of it. Of several at once: all of them."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_outage(one) for one in error.exceptions)
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     state = getattr(error.__cause__, "sqlstate", None)  # none: the connection broke before the server could say why
