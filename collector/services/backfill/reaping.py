@@ -10,13 +10,14 @@ from collector.services.backfill.settling import Ending, Failure, settle
 
 log = logging.getLogger(__name__)
 
-MOST_LOST_ALONE = 3
+MOST_LOST_ALONE = 8
+"""A job that kills its worker does so each time. An innocent one that meets a killer at one try in six is taken for it once in a million."""
 KEPT = timedelta(days=7)
 CHUNK = 1_000
 
 
 def reap(*, now: datetime, limit: int = CHUNK) -> int:
-    """Free the jobs of leases that ran out: each runs alone next time, and dies when three workers were lost with it alone."""
+    """Free the jobs of leases that ran out: each runs alone next time, and dies when `MOST_LOST_ALONE` workers were lost with it alone."""
     with transaction.atomic():
         lost = Backfill.objects.filter(state=BackfillState.RUNNING, leased_until__lt=now).select_related("series")
         jobs = list(lost.select_for_update(of=("self",), skip_locked=True).order_by("leased_until")[:limit])

@@ -134,12 +134,12 @@ def test_renewed_lease_is_left_alone_by_the_reaper() -> None:
     assert reap(now=later + timedelta(seconds=30)) == 1
 
 
-def test_job_of_a_lost_worker_runs_alone_and_dies_when_three_were_lost_with_it() -> None:
+def test_job_of_a_lost_worker_runs_alone_and_dies_when_eight_were_lost_with_it() -> None:
     job, other = make_job(make_series("AAA")), make_job(make_series("BBB"))
     assert len(ids(take())) == 2
     reap(now=LATE)
     Backfill.objects.filter(pk=other.pk).delete()
-    for lost in range(3):
+    for lost in range(8):
         job.refresh_from_db()
         assert (job.state, job.is_solo, job.lost_alone) == (BackfillState.QUEUED, True, lost)
         at = LATE + lost * timedelta(hours=2)
