@@ -18,7 +18,8 @@ from collector.copying import Column, copy_rows
 from collector.core.messages import SeriesLabel
 from collector.models import Bar, Instrument, Series
 from collector.partitions import BARS, ensure_partitions
-from collector.store import WriteBatch, write_bars
+from collector.store import write_bars
+from collector.store_batch import WriteBatch
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, MINUTE_US, SECOND_US, BarBatch, Interval, to_us
 from providers.models import Provider

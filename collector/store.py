@@ -7,8 +7,8 @@ need no anti-join. A row lock on bars would lock nothing where there is no row y
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,72 +18,18 @@ from psycopg.errors import UniqueViolation
 from collector import store_sql as sql
 from collector.announcing import announce
 from collector.copying import Column, copy_rows
-from collector.core.bars import Rejection
-from collector.core.messages import SeriesLabel, bar_messages, history_notice
+from collector.core.coverage_keys import reach_by_key, rows_by_key, spans_by_key
+from collector.core.messages import bar_messages, history_notice
 from collector.core.pins import barred
 from collector.core.precedence import Claim, replaces
-from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, minus, spans_of
+from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, minus
 from collector.models import Withdrawal
 from collector.partitions import BARS, ensure_partitions
-from collector.withdrawing import HeldSlots, Withdrawn, messages_of_withdrawn, take_back
-from providers.market.types import BarBatch, Interval, Micros, to_us
+from collector.store_batch import AbsentSlots, WriteBatch, WriteResult
+from collector.withdrawing import Withdrawn, messages_of_withdrawn, take_back
+from providers.market.types import Interval, Micros, to_us
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AbsentSlots:
-    """Slots of one series and session that an answer had no bar for, believed or doubted by one rule."""
-
-    series_id: int
-    session_day: int
-    spans: Spans
-    is_believed: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WriteBatch:
-    """What one provider answered, checked and judged, ready to be written.
-
-    `series_ids[k]` and `labels[k]` are the series of `bars.symbols[k]` (our symbols). `bars` has one row a slot, ascending by (symbol, start).
-    `session_days[i]`: coverage key of row i in days since 1970. `ranks`: provider id → place in the policy. `withdrawn`: slots of which the
-    provider sent a bar once, and none in this answer; their series are among the labels.
-    """
-
-    interval: Interval
-    provider_id: int
-    provider: str
-    feed_scope: str
-    settle_after: Micros
-    ranks: Mapping[int, int]
-    asked_at: Micros
-    received_at: Micros
-    series_ids: npt.NDArray[np.int64]
-    labels: Sequence[SeriesLabel]
-    session_days: npt.NDArray[np.int32]
-    bars: BarBatch
-    rejected: Sequence[tuple[int, Rejection]] = ()
-    absent: Sequence[AbsentSlots] = ()
-    withdrawn: Sequence[HeldSlots] = ()
-    answered_through: Mapping[int, Micros] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class WriteResult:
-    """Rows by what became of them. `feed_batch_id` is None when nothing changed.
-
-    `disregarded`: series of which a row does not count, because its slot was taken back since it was asked for, or is another provider's.
-    """
-
-    new: int
-    replaced: int
-    unchanged: int
-    alternates: int
-    rejected: int
-    feed_batch_id: int | None
-    withdrawn: int = 0
-    disregarded: frozenset[int] = frozenset()
 
 
 def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
@@ -116,15 +62,6 @@ def _is_held_already(error: IntegrityError) -> bool:
         return False
     name = violation.diag.constraint_name or ""
     return name.startswith(("collector_bar_", "collector_dailybar_")) and name.endswith("_pkey")
-
-
-_DAY_BITS = 20
-_DAY_OFFSET = 1 << 19
-"""Session days of either sign (daily bars reach back before 1970) packed behind the series id into one sortable integer."""
-
-
-def _key(series: npt.NDArray[np.int64], days: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    return (series << _DAY_BITS) + days.astype(np.int64) + _DAY_OFFSET
 
 
 class _Write:
@@ -170,21 +107,8 @@ class _Write:
         keys = {(a.series_id, a.session_day): (0, 0) for a in self.batch.absent}
         keys |= {(one.series_id, one.session_day): (0, 0) for one in self.batch.withdrawn}
         if len(self.bars):
-            packed = _key(self.row_series, self.batch.session_days)
-            unique, first = np.unique(packed, return_index=True)
-            order = np.argsort(packed, kind="stable")
-            starts = self.bars.start[order]
-            edges = np.searchsorted(packed[order], unique)
-            lows = np.minimum.reduceat(starts, edges)
-            highs = np.maximum.reduceat(starts, edges)
-            rows = zip(
-                self.row_series[first].tolist(),
-                self.batch.session_days[first].tolist(),
-                lows.tolist(),
-                highs.tolist(),
-                strict=True,
-            )
-            keys.update({(series, day): (low, high + 1) for series, day, low, high in rows})
+            reach = reach_by_key(self.row_series, self.batch.session_days, self.bars.start)
+            keys.update({key: (low, high + 1) for key, (low, high) in reach.items()})
         return [
             (series, day, from_multirange(held))
             for series, day, held in sql.lock_coverage(sorted((*k, *v) for k, v in keys.items()))
@@ -202,12 +126,9 @@ class _Write:
         exists = np.zeros(len(self.bars), dtype=bool)
         if not held:
             return exists
-        packed = _key(self.row_series, self.batch.session_days)
-        order = np.argsort(packed, kind="stable")
-        ordered = packed[order]
+        rows_of = rows_by_key(self.row_series, self.batch.session_days)
         for series, day, spans in held:
-            key = (series << _DAY_BITS) + day + _DAY_OFFSET
-            rows = order[np.searchsorted(ordered, key) : np.searchsorted(ordered, key, side="right")]
+            rows = rows_of(series, day)
             exists[rows] = inside(self.bars.start[rows], spans)
         return exists
 
@@ -285,18 +206,10 @@ class _Write:
 
     def _cover(self, counts: npt.NDArray[np.bool_]) -> None:
         """Add what is held and believed empty now; a slot that has a bar is never empty."""
-        held: dict[tuple[int, int], Spans] = {}
-        if counts.any():
-            packed = _key(self.row_series, self.batch.session_days)[counts]
-            starts = self.bars.start[counts]
-            order = np.lexsort((starts, packed))
-            ordered, starts = packed[order], starts[order]
-            edges = np.flatnonzero(np.concatenate(([True], np.diff(ordered) != 0, [True])))
-            for a, b in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-                key = int(ordered[a])
-                held[key >> _DAY_BITS, (key & (1 << _DAY_BITS) - 1) - _DAY_OFFSET] = spans_of(
-                    starts[a:b], self.batch.interval.us
-                )
+        rows = np.flatnonzero(counts)
+        held = spans_by_key(
+            self.row_series[rows], self.batch.session_days[rows], self.bars.start[rows], step=self.batch.interval.us
+        )
         absent = [a for one in self.batch.absent if len((a := self._unbarred(one)).spans)]
         believed = {(a.series_id, a.session_day): a.spans for a in absent if a.is_believed}
         keys = sorted(held.keys() | believed.keys())

@@ -15,7 +15,8 @@ from collector.models import Series
 from collector.selectors.evidence import doubted_by_others, sent_before
 from collector.services.bar_group import BarGroup
 from collector.services.bar_rereading import Rereading, read_again
-from collector.store import AbsentSlots, WriteBatch, WriteResult, write_bars
+from collector.store import write_bars
+from collector.store_batch import AbsentSlots, WriteBatch, WriteResult
 from collector.withdrawing import HeldSlots
 from providers.fetching import ProviderAnswer
 from providers.market.types import SECOND_US, Micros, MicrosArray

@@ -16,7 +16,7 @@ from collector.selectors.overrides import providers_away
 from collector.services.bar_group import BarGroup, groups_of
 from collector.services.bar_judging import take_in
 from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
-from collector.store import WriteResult
+from collector.store_batch import WriteResult
 from providers.adapter import refusal_of
 from providers.fetching import ProviderAnswer, ask_provider
 from providers.loop import EventLoopThread

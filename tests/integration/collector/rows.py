@@ -7,7 +7,7 @@ import numpy as np
 
 from collector.core.messages import SeriesLabel
 from collector.models import CalendarOverride, Instrument, Series, Tier
-from collector.store import AbsentSlots, WriteBatch
+from collector.store_batch import AbsentSlots, WriteBatch
 from marketdata_site.observability import clock
 from providers.market.calendar import get_calendar
 from providers.market.types import SECOND_US, Hours, Interval, Micros

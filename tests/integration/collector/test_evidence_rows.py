@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from collector.selectors.evidence import covered, densities, doubted_by_others, doubts
-from collector.store import AbsentSlots, write_bars
+from collector.store import write_bars
+from collector.store_batch import AbsentSlots
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, MINUTE_US, Interval
 from tests.builders import minutes, row, us

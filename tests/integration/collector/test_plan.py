@@ -9,7 +9,8 @@ from django.db import connection, connections
 from collector.models import Instrument, Series
 from collector.schemas import BarsFetchJob
 from collector.services.live import plan
-from collector.store import AbsentSlots, write_bars
+from collector.store import write_bars
+from collector.store_batch import AbsentSlots
 from providers.market.types import DAY_US, SECOND_US, Interval, to_us
 from tests.builders import minutes, moment, row, us
 from tests.integration.collector.gaps import spans

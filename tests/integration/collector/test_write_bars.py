@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from collector import store_sql
 from collector.core.bars import check
 from collector.models import Bar, BarAlternate, BarRevision, FeedBatch
-from collector.store import WriteResult, write_bars
+from collector.store import write_bars
+from collector.store_batch import WriteResult
 from providers.market.types import DAY_US, MINUTE_US, AssetClass, Interval, to_us
 from tests.builders import NAN, VALUES, batch_of, minutes, row, us
 from tests.integration.collector.reading import closes, counted_messages, coverage, held, known_at, messages, spans

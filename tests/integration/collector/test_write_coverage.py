@@ -5,7 +5,8 @@ import pytest
 
 from collector.core.bars import Rejection
 from collector.models import Absence, Coverage, RejectedBar
-from collector.store import AbsentSlots, write_bars
+from collector.store import write_bars
+from collector.store_batch import AbsentSlots
 from providers.market.types import DAY_US, MINUTE_US, to_us
 from tests.builders import minutes, row, us
 from tests.integration.collector.reading import coverage

@@ -10,7 +10,8 @@ from collector.core.spans import from_multirange, spans_of
 from collector.models import Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation
 from collector.services import evidence_revoking
 from collector.services.backfill.draining import drain
-from collector.store import AbsentSlots, write_bars
+from collector.store import write_bars
+from collector.store_batch import AbsentSlots
 from marketdata_site.observability.clock import now_us
 from ops.models import AuditEntry
 from providers.market.days import day_of
