@@ -10,7 +10,7 @@ class Cause(StrEnum):
     """What stands between a missing span and its bars."""
 
     VENDOR_OUTAGE = "vendor_outage"
-    """Vendors are down, mute, out of reach, or answer in no known form: it passes, or a breaker lets others be asked."""
+    """Vendors are down, in maintenance, mute, out of reach, or answer in no known form: it passes, or a breaker lets others be asked."""
     RATE_STARVED = "rate_starved"
     """Nobody had budget or quota left, or the rate did not let all be asked in a job's time."""
     NOT_ENTITLED = "not_entitled"
@@ -34,6 +34,7 @@ OF_CODE: Mapping[str, Cause] = {
     "vendor_fault": Cause.VENDOR_OUTAGE,
     "vendor_timeout": Cause.VENDOR_OUTAGE,
     "local_fault": Cause.VENDOR_OUTAGE,
+    "maintenance": Cause.VENDOR_OUTAGE,
     "malformed_answer": Cause.VENDOR_OUTAGE,
     "throttled": Cause.RATE_STARVED,
     "over_budget": Cause.RATE_STARVED,
