@@ -94,6 +94,7 @@ class Ledger:
     at: str | None = None
     seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
     numbers: list[int] = field(default_factory=list)
+    skipped: int = 0
 
     def take(self, frame: Json) -> None:
         """Check a frame against the position, and move on."""
@@ -109,6 +110,7 @@ class Ledger:
             assert numbers == sorted(set(numbers))
             assert all(frame["from"] < number <= frame["to"] for number in numbers)
             self.numbers += numbers
+            self.skipped += frame.get("skipped", 0)
             self.seq, self.at = frame["to"], frame["at"]
             for message in frame["messages"]:
                 self.seen[key_of(message)] += 1
@@ -125,14 +127,14 @@ class Wire:
     open: ClassVar[list["Wire"]] = []
     """A server holds its connections; here nobody else would, and they would be collected while they run."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, identity: str = "") -> None:
         self._in: asyncio.Queue[Json] = asyncio.Queue()
         self._out: asyncio.Queue[Json] = asyncio.Queue()
         self.may_send = asyncio.Event()
         self.may_send.set()
         self._in.put_nowait({"type": "websocket.connect"})
         self.open.append(self)
-        self.task = asyncio.create_task(consumers.serve(hub=hub, receive=self._in.get, send=self._take))
+        self.task = asyncio.create_task(consumers.serve(hub=hub, receive=self._in.get, send=self._take, identity=identity))
 
     async def _take(self, message: Any) -> None:
         await self.may_send.wait()
@@ -162,15 +164,25 @@ class Wire:
                 if op in (None, frame["op"]):
                     return frame
 
-    async def subscribe(self, *channels: str, since: Json | None = None) -> Json:
+    async def subscribe(self, *channels: str, since: Json | None = None, mode: str | None = None) -> Json:
         """Subscribe, and answer the server's answer."""
-        self.say(op="subscribe", id="s", channels=channels, **({"since": since} if since else {}))
+        more = {"since": since, "mode": mode}
+        self.say(op="subscribe", id="s", channels=channels, **{name: value for name, value in more.items() if value})
         return await self.frame("subscribed")
 
-    async def follow(self, ledger: Ledger, *, until: int) -> None:
-        """Take frames until the ledger has seen so many different messages."""
+    async def follow(self, ledger: Ledger, *, until: int, pongs: bool = False) -> None:
+        """Take frames until the ledger has seen so many different messages; acknowledge each of them when asked to."""
         while len(ledger.seen) < until:
             ledger.take(await self.frame())
+            if pongs:
+                self.say(op="pong", to=ledger.seq)
+
+    async def closed(self) -> tuple[Json, int]:
+        """The `bye`, and the code of the close behind it."""
+        bye = await self.frame("bye")
+        event = await self.event()
+        assert event["type"] == "websocket.close"
+        return bye, event["code"]
 
     async def hang_up(self) -> None:
         """Disconnect, and let the server side end."""

@@ -26,6 +26,8 @@ class Batch:
     at: Micros
     """When it was published."""
     payload: bytes
+    committed: Micros = 0
+    """When its rows were written, 0 when that is not told."""
 
     @property
     def end(self) -> Position:
@@ -41,6 +43,8 @@ class View:
     seqs: Sequence[int]
     texts: Sequence[bytes]
     index: ChannelIndex
+    committed: Micros = 0
+    """When the oldest of the batches was written."""
 
 
 def view(*batches: Batch, after: int = -1, upto: int | None = None) -> View:
@@ -57,7 +61,8 @@ def view(*batches: Batch, after: int = -1, upto: int | None = None) -> View:
         texts += [bytes(raw)[:-1] + b',"seq":%d}' % seq for raw, seq in zip(raws[chosen], numbers, strict=True)]
         heads += some[chosen]
         seqs += numbers
-    return View(max(batch.at for batch in batches), seqs, texts, ChannelIndex(heads))
+    committed = min(batch.committed for batch in batches)
+    return View(max(batch.at for batch in batches), seqs, texts, ChannelIndex(heads), committed)
 
 
 def _decode(batch: Batch) -> tuple[list[msgspec.Raw], list[MessageHead]]:
@@ -99,19 +104,21 @@ def tails(seen: View, *, channels: frozenset[str], upto: int, max_bytes: int) ->
     for number in seen.index.matching(channels):
         text = seen.texts[number]
         if chosen and size + len(text) > max_bytes:
-            yield _tail(chosen, reached, seen.at)
+            yield tail(chosen, reached, seen.at)
             chosen, size = [], 0
         chosen.append(text)
         size += len(text)
         reached = seen.seqs[number]
     if chosen:
-        yield _tail(chosen, upto, seen.at)
+        yield tail(chosen, upto, seen.at)
 
 
 def empty_tail(*, upto: int, at: Micros) -> Tail:
     """A frame without messages: a heartbeat, or the end of a range in which nothing matched."""
-    return _tail([], upto, at)
+    return tail([], upto, at)
 
 
-def _tail(texts: Sequence[bytes], upto: int, at: Micros) -> Tail:
-    return Tail(upto, f'"to":{upto},"at":"{iso(at)}","messages":[{b",".join(texts).decode()}]}}', len(texts))
+def tail(texts: Sequence[bytes], upto: int, at: Micros, *, skipped: int = 0) -> Tail:
+    """The frame of these messages; `skipped`: how many more its range had."""
+    told = f'"skipped":{skipped},' if skipped else ""
+    return Tail(upto, f'"to":{upto},"at":"{iso(at)}",{told}"messages":[{b",".join(texts).decode()}]}}', len(texts))

@@ -9,9 +9,11 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 
-from collector.feed import protocol
+from collector.feed import metrics, protocol
 from collector.feed.fanout import advance
 from collector.feed.hub import Hub, shared_hub
+from collector.feed.outstanding import NeverSent
+from collector.feed.peers import FrameRate, identity_of
 from collector.feed.position import Position
 from collector.feed.protocol import CloseCode, Pong, ProtocolError, Subscribe, Unsubscribe
 from collector.feed.resume import HistoryMoved, judge, send_history
@@ -23,40 +25,55 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 logger = logging.getLogger(__name__)
+TOO_MUCH_RETRY_SECONDS = 10
 GOODBYE_SECONDS = 0.2
 """How long the server gets to write the last frame when it shuts down; it tells nobody when it has."""
 
 
 async def feed(scope: Message, receive: Receive, send: Send) -> None:
     """The ASGI application."""
-    await serve(hub=shared_hub(), receive=receive, send=send)
+    await serve(hub=shared_hub(), receive=receive, send=send, identity=identity_of(scope))
 
 
-async def serve(*, hub: Hub, receive: Receive, send: Send) -> None:
+async def serve(*, hub: Hub, receive: Receive, send: Send, identity: str = "") -> None:
     """Serve one connection on `hub`."""
     await receive()  # websocket.connect
     await send({"type": "websocket.accept"})
-    try:
-        position = await hub.ready()
-    except TimeoutError:
-        await say_goodbye(send, code=CloseCode.TRY_AGAIN, reason="the feed can't be read now", retry_in=2)
-        return
-    subscriber = Subscriber(position=position, limits=hub.limits)
-    await send(_frame(protocol.hello(position=position, limits=hub.limits)))
-    await Connection(hub=hub, subscriber=subscriber, receive=receive, send=send).run()
+    with hub.peers.entered(identity) as is_one_too_many, metrics.connected():
+        if is_one_too_many:
+            reason = f"expected at most {hub.limits.max_connections} connections of one client"
+            await say_goodbye(send, code=CloseCode.TOO_MUCH, reason=reason, retry_in=TOO_MUCH_RETRY_SECONDS)
+            return
+        try:
+            position = await hub.ready()
+        except TimeoutError:
+            await say_goodbye(send, code=CloseCode.TRY_AGAIN, reason="the feed can't be read now", retry_in=2)
+            return
+        subscriber = Subscriber(position=position, limits=hub.limits)
+        subscriber.live(protocol.hello(position=position, limits=hub.limits))
+        await Connection(hub=hub, subscriber=subscriber, receive=receive, send=send).run()
 
 
 class Connection:
-    """A reader, which obeys the client's frames in their order, and a writer, which empties the subscriber's queue."""
+    """A reader, which hears the client; a worker, which obeys its frames in their order; a writer, which empties the queue.
+
+    The reader never waits for the worker: a resume waits for the client's pongs.
+    """
 
     def __init__(self, *, hub: Hub, subscriber: Subscriber, receive: Receive, send: Send) -> None:
         self._hub, self._subscriber = hub, subscriber
         self._receive, self._send = receive, send
-        self._has_subscribed = False
+        self._frames: asyncio.Queue[protocol.ClientFrame | ProtocolError] = asyncio.Queue(hub.limits.frame_burst)
+        self._rate = FrameRate(per_s=hub.limits.max_frames_per_s, burst=hub.limits.frame_burst)
+        self._has_asked = self._has_subscribed = False
+        self._loop = asyncio.get_running_loop()
+        self._heard = self._loop.time()
 
     async def run(self) -> None:
         """Until either side closes. A cancellation is the server's shutdown: say so, that clients come back."""
-        tasks = {asyncio.create_task(self._read()), asyncio.create_task(self._write()), asyncio.create_task(self._expire())}
+        tasks = {asyncio.create_task(part()) for part in (self._read, self._work, self._write, self._expire)}
+        patience = self._loop.call_later(self._hub.limits.subscribe_timeout_s, self._look_for_subscribe)
+        self._idle = self._loop.call_later(self._hub.limits.idle_timeout_s, self._look_for_frames)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -69,6 +86,8 @@ class Connection:
                 await asyncio.sleep(GOODBYE_SECONDS)
             raise
         finally:
+            patience.cancel()
+            self._idle.cancel()
             await self._end(tasks)
 
     async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
@@ -77,14 +96,32 @@ class Connection:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _look_for_subscribe(self) -> None:
+        if not self._has_asked:
+            limit = self._hub.limits.subscribe_timeout_s
+            self._subscriber.close(CloseCode.TOO_SILENT, reason=f"expected a subscribe within {limit:g} s", retry_in=1)
+
+    def _look_for_frames(self) -> None:
+        """Look again when the client could have been silent for too long, not after each of its frames."""
+        limit = self._hub.limits.idle_timeout_s
+        left = self._heard + limit - self._loop.time()
+        if left > 0:
+            self._idle = self._loop.call_later(left, self._look_for_frames)
+        else:
+            self._subscriber.close(
+                CloseCode.TOO_SILENT, reason=f"expected a frame, such as pong, within {limit:g} s", retry_in=1
+            )
+
     async def _write(self) -> None:
         while True:
             outgoing = await self._subscriber.next()
             await self._send(_frame(outgoing.text))
+            if outgoing.committed:
+                metrics.handed_to_socket(committed=outgoing.committed, now=clock.now_us())
             if outgoing.position is not None:
                 self._subscriber.sent = outgoing.position
             if outgoing.close is not None:
-                await self._send({"type": "websocket.close", "code": int(outgoing.close)})
+                await _close(self._send, outgoing.close)
                 return
 
     async def _expire(self) -> None:
@@ -96,30 +133,55 @@ class Connection:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                if self._subscriber.closing is None:
+                    metrics.left(message.get("code"))
                 return
             if self._subscriber.closing is None:
-                await self._obey(message)
+                self._heard = self._loop.time()
+                self._hear(message)
 
-    async def _obey(self, message: Message) -> None:
+    def _hear(self, message: Message) -> None:
+        """Take a pong at once, and queue everything else for the worker."""
+        said: protocol.ClientFrame | ProtocolError
         try:
-            text = message.get("text")
-            if text is None:
-                raise ProtocolError("binary_frame", "expected a text frame with one JSON object")
-            await self._answer(protocol.read_frame(text, limits=self._hub.limits))
+            said = self._understood(message)
+            if isinstance(said, Pong) and self._subscriber.acknowledge(said.to):
+                return  # free: the server's own frames pay for it
+        except ProtocolError as problem:
+            said = problem
+        except NeverSent as problem:
+            said = ProtocolError("never_sent", str(problem))
+        if not self._rate.allows(now=self._heard) or self._frames.full():
+            limits = self._hub.limits
+            reason = f"expected at most {limits.max_frames_per_s} frames a second, and {limits.frame_burst} at once"
+            self._subscriber.close(CloseCode.TOO_MUCH, reason=reason, retry_in=TOO_MUCH_RETRY_SECONDS)
+        else:
+            self._frames.put_nowait(said)
+
+    def _understood(self, message: Message) -> protocol.ClientFrame:
+        text = message.get("text")
+        if text is None:
+            raise ProtocolError("binary_frame", "expected a text frame with one JSON object")
+        return protocol.read_frame(text, limits=self._hub.limits)
+
+    async def _work(self) -> None:
+        while True:
+            await self._obey(await self._frames.get())
+
+    async def _obey(self, frame: protocol.ClientFrame | ProtocolError) -> None:
+        try:
+            match frame:
+                case ProtocolError():
+                    raise frame
+                case Unsubscribe():
+                    self._unsubscribe(frame)
+                case Subscribe():
+                    await self._subscribe(frame)
         except ProtocolError as problem:
             self._subscriber.live(protocol.error(problem))
         except (TimeoutError, HistoryMoved, FeedUnavailable, DatabaseError, InterfaceError) as error:
             logger.warning("A resume can't go on: %r", error, extra={"action": "feed_resume_failed"})
             self._subscriber.close(CloseCode.TRY_AGAIN, reason="history can't be read now", retry_in=1)
-
-    async def _answer(self, frame: protocol.ClientFrame) -> None:
-        match frame:
-            case Pong():
-                self._subscriber.acknowledged = frame.to
-            case Unsubscribe():
-                self._unsubscribe(frame)
-            case Subscribe():
-                await self._subscribe(frame)
 
     def _unsubscribe(self, frame: Unsubscribe) -> None:
         subscriber = self._subscriber
@@ -137,6 +199,7 @@ class Connection:
             raise ProtocolError("too_many_channels", text, frame_id=frame.id)
         if frame.since is not None and self._has_subscribed:
             raise ProtocolError("since_not_first", "expected since in a connection's first subscribe only", frame_id=frame.id)
+        self._has_asked = True
         if frame.since is None:
             self._join(frame, channels)
         else:
@@ -148,6 +211,7 @@ class Connection:
         subscriber = self._subscriber
         self._come_to_the_top()
         self._hub.fanout.put(subscriber, channels)
+        subscriber.mode = frame.mode_after(subscriber.mode)
         if missing is not None:  # what was published since it was judged is before this position too
             missing = replace(missing, gap_to=clock.now_us())
         subscriber.live(
@@ -158,14 +222,16 @@ class Connection:
         """Attach first, held; then history up to where we attached; then what was held."""
         hub, subscriber = self._hub, self._subscriber
         missing = await judge(hub, since, channels)
+        metrics.resumed(missing.reason if missing else None)
         if missing is not None:
             self._join(frame, channels, missing)
             return
         top = await hub.ready()
         subscriber.position = top
-        subscriber.sent = since.position
+        subscriber.begin(since.position)
         subscriber.hold()
         hub.fanout.put(subscriber, channels)
+        subscriber.mode = frame.mode_after(subscriber.mode)
         subscriber.now(protocol.subscribed(frame_id=frame.id, position=since.position, channels=len(channels)))
         await send_history(hub, subscriber, since=since.position, top=top)
         subscriber.release()
@@ -184,13 +250,18 @@ def _frame(text: str) -> Message:
     return {"type": "websocket.send", "text": text}
 
 
+async def _close(send: Send, code: CloseCode) -> None:
+    metrics.closed(code)
+    await send({"type": "websocket.close", "code": int(code)})
+
+
 async def say_goodbye(
     send: Send, *, code: CloseCode, reason: str, retry_in: float | None, position: Position | None = None
 ) -> None:
     """A bye frame and a close. Nothing when the socket is gone already."""
     with suppress(OSError):
         await send(_frame(protocol.bye(code=code, reason=reason, retry_in=retry_in, position=position)))
-        await send({"type": "websocket.close", "code": int(code)})
+        await _close(send, code)
 
 
 async def no_such_path(scope: Message, receive: Receive, send: Send) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from collector.feed.batches import Batch, Tail, empty_tail, tails, view
+from collector.feed.batches import Batch, Tail, View, empty_tail, tails, view
+from collector.feed.conflating import messages_of
 from collector.feed.limits import Limits
 from collector.feed.position import Position
 from collector.feed.protocol import epoch_began
@@ -45,19 +46,9 @@ class Fanout:
         for channels, group in self._groups.items():
             frames = list(tails(seen, channels=channels, upto=end.seq, max_bytes=self._limits.data_frame_bytes))
             if frames:
-                self._queue(group, frames, end.epoch)
-
-    def _queue(self, group: Iterable[Subscriber], frames: list[Tail], epoch: str) -> None:
-        firsts: dict[int, str] = {}
-        rest = [(frame.frame(before.seq_to), Position(epoch, frame.seq_to)) for before, frame in pairwise(frames)]
-        end = Position(epoch, frames[0].seq_to)
-        for subscriber in group:
-            begin = subscriber.position.seq
-            if begin not in firsts:
-                firsts[begin] = frames[0].frame(begin)
-            subscriber.live(firsts[begin], position=end)
-            for text, position in rest:
-                subscriber.live(text, position=position)
+                folding = [subscriber for subscriber in group if subscriber.is_folding]
+                _queue(group.difference(folding) if folding else group, frames, epoch=end.epoch, committed=seen.committed)
+                _fold(folding, seen, channels, end)
 
     def epoch(self, position: Position, *, previous: Position, at: Micros) -> None:
         """Bring everybody to the end of the old epoch and tell them of the new one."""
@@ -68,12 +59,32 @@ class Fanout:
     def heartbeat(self, position: Position, *, at: Micros) -> None:
         """An empty frame up to `position` to everybody who got nothing since the last one."""
         for subscriber in self:
-            if subscriber.is_idle and not subscriber.is_held:
+            if subscriber.is_idle and not subscriber.is_held and not subscriber.is_folding:
                 subscriber.live(empty_tail(upto=position.seq, at=at).frame(subscriber.position.seq), position=position)
             subscriber.is_idle = True
 
 
+def _queue(group: Iterable[Subscriber], frames: list[Tail], *, epoch: str, committed: Micros) -> None:
+    firsts: dict[int, str] = {}
+    first, end = frames[0], Position(epoch, frames[0].seq_to)
+    rest = [(frame.frame(before.seq_to), frame) for before, frame in pairwise(frames)]
+    for subscriber in group:
+        begin = subscriber.position.seq
+        if begin not in firsts:
+            firsts[begin] = first.frame(begin)
+        subscriber.live(firsts[begin], position=end, count=first.count, committed=committed)
+        for text, frame in rest:
+            subscriber.live(text, position=Position(epoch, frame.seq_to), count=frame.count, committed=committed)
+
+
+def _fold(group: list[Subscriber], seen: View, channels: frozenset[str], end: Position) -> None:
+    messages = messages_of(seen, channels=channels) if group else []
+    for subscriber in group:
+        subscriber.fold(messages, upto=end, at=seen.at)
+
+
 def advance(subscriber: Subscriber, *, to: Position, at: Micros) -> None:
-    """An empty frame that brings a subscriber to a later position of its epoch; none when it is there."""
+    """What is held back, and an empty frame that brings a subscriber to a later position of its epoch; none when it is there."""
+    subscriber.settle()
     if subscriber.position < to:
         subscriber.live(empty_tail(upto=to.seq, at=at).frame(subscriber.position.seq), position=to)

@@ -21,6 +21,7 @@ from collector.feed.batches import Batch
 from collector.feed.fanout import Fanout
 from collector.feed.history import History
 from collector.feed.limits import Limits
+from collector.feed.peers import Peers
 from collector.feed.position import Position, epoch_opened_ms
 from collector.feed.protocol import CloseCode
 from collector.feed.ring import LOOK, PENDING, SOCKET_TIMEOUT_SECONDS, STATE, STREAM, FeedUnavailable, Ring, batch_of
@@ -54,6 +55,7 @@ class Hub:
         self.history = History(ring)
         self.ring = ring
         self.fanout = Fanout(limits=limits)
+        self.peers = Peers(most=limits.max_connections)
         self.replays = asyncio.Semaphore(limits.concurrent_replays)
         self.position: Position | None = None
         self.at: Micros = 0
@@ -202,6 +204,11 @@ def _runs(batches: Sequence[Batch]) -> Iterator[list[Batch]]:
         yield run
 
 
+def _limits() -> Limits:
+    """The settings' where a machine's memory or its clients decide."""
+    return Limits(max_outstanding_bytes=settings.FEED_OUTSTANDING_BYTES, max_connections=settings.FEED_CLIENT_CONNECTIONS)
+
+
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
 
 
@@ -214,5 +221,5 @@ def shared_hub() -> Hub:
         for ended in [other for other in _hubs if other.is_closed()]:
             with suppress(KeyError):
                 del _hubs[ended]
-        _hubs[loop] = Hub(url=settings.REDIS_URL, ring=shared_ring(), limits=Limits())
+        _hubs[loop] = Hub(url=settings.REDIS_URL, ring=shared_ring(), limits=_limits())
     return _hubs[loop]

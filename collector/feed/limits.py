@@ -14,20 +14,40 @@ class Limits:
     """Of a connection, over all its subscribes. Many symbols are better asked for by a wildcard."""
     max_replay_messages: int = 50_000
     """Of a resume, counted before the filter: what must be read is bounded, not only what is sent."""
+    max_outstanding_bytes: int = 8_388_608
+    """Queued or sent and not acknowledged. Some 25,000 bars: a minute of a large exchange, or seconds of a reader's pause."""
+    latest_outstanding_bytes: int = 1_048_576
+    """The same in mode `latest`, where it begins to conflate: who wants the newest has no use for 8 MiB of what is older."""
+    max_frames_per_s: int = 20
+    """Of a client, in the long run. Pongs that acknowledge something new are free: there are no more of them than data frames."""
+    frame_burst: int = 200
+    """How many may come at once: 5,000 channels in frames of 25 each. Also how many wait behind a resume."""
+    max_connections: int = 1_000
+    """Of one client (see `peers.identity_of`) in a process. Programs on one machine share an address."""
+    subscribe_timeout_s: float = 30.0
+    idle_timeout_s: float = 120.0
+    """Without a frame from the client. Twelve heartbeats, each of which asks for a pong."""
     data_frame_bytes: int = 262_144
     """A longer data frame is cut: many clients refuse frames above 1 MiB."""
     outbox_frames: int = 2_000
-    outbox_bytes: int = 8_388_608
+    """Queued and not yet sent: frames of a few bytes cost memory too."""
     concurrent_replays: int = 3
     """In a process; the others wait, so that a thousand clients that come back at once don't hold a thousand histories."""
     ready_timeout_s: float = 5.0
     close_grace_s: float = 2.0
     """How long a closing connection may take to send its last frame."""
 
-    def public(self) -> dict[str, int]:
+    def public(self) -> dict[str, float]:
         """What `hello` says."""
         return {
             "max_frame_bytes": self.max_frame_bytes,
             "max_channels": self.max_channels,
             "max_replay_messages": self.max_replay_messages,
+            "max_outstanding_bytes": self.max_outstanding_bytes,
+            "latest_outstanding_bytes": self.latest_outstanding_bytes,
+            "max_frames_per_s": self.max_frames_per_s,
+            "frame_burst": self.frame_burst,
+            "max_connections": self.max_connections,
+            "subscribe_timeout_s": self.subscribe_timeout_s,
+            "idle_timeout_s": self.idle_timeout_s,
         }

@@ -12,6 +12,7 @@ from collector.feed.position import MAX_SEQ, Position
 from collector.feed.subscriptions import BadChannel, check_channel
 from providers.market.types import Micros, from_us
 
+Mode = Literal["every", "latest"]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 Id = Annotated[str, msgspec.Meta(max_length=100)]
 
@@ -25,6 +26,10 @@ class CloseCode(IntEnum):
     """The server can't go on without a hole from where the connection stood; a resume finds out what is missing."""
     TRY_AGAIN = 4013
     """Valkey or Postgres can't be reached now."""
+    TOO_SILENT = 4408
+    """No subscribe in time, or no frame for long."""
+    TOO_MUCH = 4429
+    """Too many connections of one client, or too many frames."""
     NOT_ALLOWED = 4401
     WRONG_ORIGIN = 4403
     NO_SUCH_PATH = 4504
@@ -57,7 +62,11 @@ class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     channels: list[str]
     id: Id | None = None
     since: Since | None = None
-    mode: str = "every"
+    mode: str | None = None
+
+    def mode_after(self, before: Mode) -> Mode:
+        """The connection's mode from here on: the one that the last subscribe to name one names."""
+        return before if self.mode is None else "latest" if self.mode == "latest" else "every"
 
 
 class Unsubscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="unsubscribe"):
@@ -119,8 +128,8 @@ def _check(frame: Subscribe | Unsubscribe) -> None:
         raise BadChannel("expected at least one channel, got an empty list")
     for channel in frame.channels:
         check_channel(channel)
-    if isinstance(frame, Subscribe) and frame.mode != "every":
-        raise ProtocolError("unsupported_mode", f"expected mode every, got {frame.mode[:40]!r}", frame_id=frame.id)
+    if isinstance(frame, Subscribe) and frame.mode not in (None, "every", "latest"):
+        raise ProtocolError("unsupported_mode", f"expected mode every or latest, got {frame.mode[:40]!r}", frame_id=frame.id)
 
 
 Reason = Literal["epoch_changed", "too_old", "too_many", "ahead"]

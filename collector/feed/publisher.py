@@ -18,7 +18,7 @@ from collector.feed import log
 from collector.feed.ring import FeedUnavailable, Ring, shared_ring
 from collector.models import FeedBatch
 from marketdata_site.observability import clock
-from providers.market.types import from_us
+from providers.market.types import from_us, to_us
 
 logger = logging.getLogger(__name__)
 CHUNK_BATCHES = 20
@@ -91,6 +91,7 @@ def _publish_row(ring: Ring, row: FeedBatch) -> int:
         payload=bytes(row.messages),
         now=clock.now_us(),
         keep=settings.FEED_RING_MESSAGES,
+        committed=to_us(row.recorded_at),
     )
     FeedBatch.objects.filter(pk=row.pk, published_at=None).update(
         epoch=place.epoch, seq_from=place.seq_from, seq_to=place.seq_to, published_at=from_us(place.at)

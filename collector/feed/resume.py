@@ -1,7 +1,5 @@
 """What a subscriber gets for its `since`: all of it, or what is missing and where to fetch it."""
 
-from collections.abc import AsyncIterator
-
 from collector.feed import log
 from collector.feed.batches import Batch, Tail, empty_tail, tails, view
 from collector.feed.filling import fill_urls, recorded_since
@@ -55,69 +53,71 @@ def _micros(text: str) -> Micros | None:
 async def send_history(hub: Hub, subscriber: Subscriber, *, since: Position, top: Position) -> None:
     """Queue everything in `(since, top]` that the subscriber wants. It is held, so the live feed follows from `top`.
 
+    Waits for the client's acknowledgements, and takes no part in what the process can read at once while it waits.
+
     Raises: HistoryMoved, FeedUnavailable.
     """
     sender = _Sender(hub, subscriber, since)
-    async with hub.replays:
-        async for batches, onward in _walk(hub, since, top):
-            if subscriber.closing is not None:
-                return
-            if onward is not None:
-                sender.begin_epoch(onward)
-            else:
-                await sender.send(batches, top)
+    while sender.position < top:
+        await subscriber.room()
+        if subscriber.closing is not None:
+            return
+        async with hub.replays:
+            if not await sender.go_on(top):
+                break
     sender.finish(top)
-
-
-async def _walk(hub: Hub, since: Position, top: Position) -> AsyncIterator[tuple[list[Batch], Position | None]]:
-    position = since
-    while position < top:
-        step = await in_thread(hub.history.step, position)
-        if step.onward is not None:
-            if position.epoch == top.epoch:
-                return  # flushed since: what was not stamped comes again in the epoch that the held frames tell of
-            position = step.onward
-            yield [], position
-            continue
-        batches = list(step.batches)
-        if not batches:
-            raise HistoryMoved
-        for batch in batches:
-            if batch.seq_from > position.seq:
-                raise HistoryMoved
-            position = max(position, batch.end)
-        yield batches, None
 
 
 class _Sender:
     """Where the history's frames have come to."""
 
     def __init__(self, hub: Hub, subscriber: Subscriber, since: Position) -> None:
-        self._hub, self._subscriber, self._position = hub, subscriber, since
+        self._hub, self._subscriber = hub, subscriber
+        self.position = since
+        """Up to where history was read."""
         self._at: Micros = 0
         self._sent = since
 
-    async def send(self, batches: list[Batch], top: Position) -> None:
-        """Queue batches, no further than `top`."""
-        for batch in batches:
-            upto = min(batch.end, top)
-            if upto <= self._position:
-                continue
-            for tail in await in_thread(self._encode, batch, upto):
-                await self._subscriber.room()
-                self._queue(tail)
-            self._position, self._at = upto, batch.at
+    async def go_on(self, top: Position) -> bool:
+        """Read and queue the next batches, no further than `top` and than the client has room; False when there are no more."""
+        step = await in_thread(self._hub.history.step, self.position)
+        if step.onward is not None:
+            if self.position.epoch == top.epoch:
+                return False  # flushed since: what was not stamped comes again in the epoch that the held frames tell of
+            self._begin_epoch(step.onward)
+            return True
+        if not step.batches:
+            raise HistoryMoved
+        for batch in step.batches:
+            if batch.seq_from > self.position.seq:
+                raise HistoryMoved
+            if not await self._send(batch, min(batch.end, top)):
+                break
+        return True
+
+    async def _send(self, batch: Batch, upto: Position) -> bool:
+        """Queue a batch as far as there is room; False when it was not all of it."""
+        if upto <= self.position:
+            return True
+        self._at = batch.at
+        for tail in await in_thread(self._encode, batch, upto):
+            if not self._subscriber.has_room:
+                return False
+            self._queue(tail)
+            self.position = self._sent
+        self.position = upto
+        return True
 
     def _encode(self, batch: Batch, upto: Position) -> list[Tail]:
-        seen = view(batch, after=self._position.seq, upto=upto.seq)
+        seen = view(batch, after=self.position.seq, upto=upto.seq)
         limit = self._hub.limits.data_frame_bytes
         return list(tails(seen, channels=self._subscriber.channels, upto=upto.seq, max_bytes=limit))
 
-    def begin_epoch(self, position: Position) -> None:
+    def _begin_epoch(self, position: Position) -> None:
         """Everything of the epoch before has been queued."""
-        self.finish(self._position)
+        self.finish(self.position)
         self._subscriber.now(epoch_began(position=position, previous=self._sent), position=position)
-        self._position = self._sent = position
+        self.position = self._sent = position
 
     def finish(self, top: Position) -> None:
         """Bring the client to `top`, where nothing more matched."""

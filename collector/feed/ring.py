@@ -49,7 +49,7 @@ end
 local from = state[4]
 local to = string.format('%.0f', from + ARGV[3])
 local at = string.format('%.0f', math.max(ARGV[4], state[5]))
-redis.call('XADD', KEYS[1], state[3] .. '-' .. to, 'e', state[2], 'f', from, 't', to, 'at', at, 'm', ARGV[6])
+redis.call('XADD', KEYS[1], state[3] .. '-' .. to, 'e', state[2], 'f', from, 't', to, 'at', at, 'm', ARGV[6], 'c', ARGV[7])
 redis.call('HSET', KEYS[2], 'seq', to, 'at', at)
 redis.call('HSET', KEYS[3], ARGV[2], from .. ':' .. to .. ':' .. at)
 local keep_from = to - ARGV[5] + 1
@@ -59,7 +59,7 @@ end
 return {state[2], from, to, at}
 """
 )
-"""ARGV: floor, batch id, count, now, messages to keep, payload. `at` never runs backwards, so that time finds a position."""
+"""ARGV: floor, batch id, count, now, messages to keep, payload, when it was written. `at` never runs backwards, so that time finds a position."""
 
 LOOK = (
     OPEN
@@ -133,9 +133,14 @@ class Ring:
         self._client = client
         self._scripts = {text: client.register_script(text) for text in (APPEND, LOOK, AFTER, LOCATE)}
 
-    def append(self, *, batch_id: int, count: int, payload: bytes, now: Micros, keep: int) -> Place:
-        """Give a batch its range and append it; the same id again gets the same range until `confirm`. Oldest batches go, whole."""
-        epoch, seq_from, seq_to, at = self._run(APPEND, batch_id, count, now, keep, payload)
+    def append(
+        self, *, batch_id: int, count: int, payload: bytes, now: Micros, keep: int, committed: Micros | None = None
+    ) -> Place:
+        """Give a batch its range and append it; the same id again gets the same range until `confirm`. Oldest batches go, whole.
+
+        `committed`: when its rows were written, `now` when left out.
+        """
+        epoch, seq_from, seq_to, at = self._run(APPEND, batch_id, count, now, keep, payload, committed or now)
         return Place(epoch.decode(), int(seq_from), int(seq_to), int(at))
 
     def confirm(self, *, batch_ids: list[int]) -> None:
@@ -185,7 +190,8 @@ def _pairs(fields: list[bytes]) -> dict[bytes, bytes]:
 
 def batch_of(fields: Mapping[bytes, bytes]) -> Batch:
     """The batch of a stream entry."""
-    return Batch(fields[b"e"].decode(), int(fields[b"f"]), int(fields[b"t"]), int(fields[b"at"]), fields[b"m"])
+    numbers = (int(fields[b"f"]), int(fields[b"t"]), int(fields[b"at"]))
+    return Batch(fields[b"e"].decode(), *numbers, fields[b"m"], int(fields.get(b"c", 0)))
 
 
 @cache

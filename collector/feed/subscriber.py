@@ -2,11 +2,16 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from collector.feed import metrics
+from collector.feed.conflating import Conflation, Message
 from collector.feed.limits import Limits
+from collector.feed.outstanding import Outstanding
 from collector.feed.position import Position
-from collector.feed.protocol import CloseCode, bye
+from collector.feed.protocol import CloseCode, Mode, bye
+from providers.market.types import Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,22 +21,27 @@ class Outgoing:
     text: str
     position: Position | None = None
     close: CloseCode | None = None
+    count: int = 0
+    """Messages in it."""
+    committed: Micros = 0
+    """When the oldest of them was written; 0: unknown, or history."""
 
 
 class Subscriber:
-    """Frames in order, bounded; a reader that falls behind the bounds is told so and closed, the others never wait for it.
+    """Frames in order, bounded; a reader that falls behind the bounds is closed or gets less, the others never wait for it.
 
-    Servers differ in whether sending waits for the client (daphne's never does), so the bounds hold what this process keeps;
-    `acknowledged` is what the client said it has.
+    Servers differ in whether sending waits for the client (daphne's never does), so what counts is what the client has
+    acknowledged, and the bounds hold what it costs here, in the queue and in the server behind it.
     """
 
     def __init__(self, *, position: Position, limits: Limits) -> None:
         self.channels: frozenset[str] = frozenset()
+        self.mode: Mode = "every"
         self.position = position
         """Up to where frames were queued."""
         self.sent = position
         """Up to where frames were handed to the server."""
-        self.acknowledged = 0
+        self.outstanding = Outstanding(position=position)
         self.is_idle = True
         """No data frame since the last heartbeat."""
         self.closing: CloseCode | None = None
@@ -40,16 +50,22 @@ class Subscriber:
         self._limits = limits
         self._queue: deque[Outgoing] = deque()
         self._held: deque[Outgoing] | None = None
-        self._bytes = 0
+        self._folded = Conflation()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
 
-    def live(self, text: str, *, position: Position | None = None) -> None:
+    def begin(self, since: Position) -> None:
+        """The client stands at `since` and gets what follows."""
+        self.sent = since
+        self.outstanding.begin(since)
+
+    def live(self, text: str, *, position: Position | None = None, count: int = 0, committed: Micros = 0) -> None:
         """Queue a frame of the live feed, behind a history that is still being sent."""
         if position is not None:
             self.position = position
             self.is_idle = False
-        self._put(self._queue if self._held is None else self._held, Outgoing(text, position))
+        outgoing = Outgoing(text, position, count=count, committed=committed)
+        self._put(self._queue if self._held is None else self._held, outgoing)
 
     def now(self, text: str, *, position: Position | None = None) -> None:
         """Queue a frame before what `hold` keeps back."""
@@ -70,6 +86,35 @@ class Subscriber:
         """True while history is being sent."""
         return self._held is not None
 
+    @property
+    def is_folding(self) -> bool:
+        """True in mode `latest` while more is outstanding than the client should have to read before the newest."""
+        return self.mode == "latest" and (
+            self._folded.upto is not None
+            or self._is_behind(self._limits.latest_outstanding_bytes, self._limits.outbox_frames // 2)
+        )
+
+    def fold(self, messages: Sequence[Message], *, upto: Position, at: Micros) -> None:
+        """Hold messages back, the newest of each thing, until the client has caught up."""
+        metrics.dropped(self._folded.fold(messages, upto=upto, at=at))
+        if self._folded.bytes > self._limits.max_outstanding_bytes:
+            self._too_slow()
+
+    def settle(self) -> None:
+        """Queue what is held back, whatever the client has acknowledged: something else must follow it."""
+        while self._unfold_one():
+            pass
+
+    def acknowledge(self, seq: int) -> bool:
+        """The client has everything up to `seq`; False when that is nothing new. Raises: NeverSent."""
+        is_new = self.outstanding.acknowledge(seq)
+        if is_new:
+            self._room.set()
+            half = self._limits.latest_outstanding_bytes // 2
+            while not self._is_behind(half, self._limits.outbox_frames // 2) and self._unfold_one():
+                pass
+        return is_new
+
     def close(self, code: CloseCode, *, reason: str, retry_in: float | None) -> None:
         """Drop what waits; say bye with the last position that was sent, and close. Only the first call counts."""
         if self.closing is not None:
@@ -77,7 +122,8 @@ class Subscriber:
         self.closing = code
         self.closed.set()
         self._queue.clear()
-        self._held, self._bytes = None, 0
+        self._held = None
+        self._folded = Conflation()
         self._goodbye = (reason, retry_in)
         self._wake.set()
         self._room.set()
@@ -90,7 +136,7 @@ class Subscriber:
             self._wake.clear()
             await self._wake.wait()
         outgoing = self._queue.popleft()
-        self._bytes = max(self._bytes - len(outgoing.text), 0)
+        self.outstanding.handed_on(len(outgoing.text), outgoing.position)
         self._room.set()
         return outgoing
 
@@ -99,20 +145,40 @@ class Subscriber:
         reason, retry_in = self._goodbye
         return Outgoing(bye(code=code, reason=reason, retry_in=retry_in, position=self.sent), close=code)
 
+    @property
+    def has_room(self) -> bool:
+        """True while half of the bounds are free."""
+        return not self._is_behind(self._limits.max_outstanding_bytes // 2, self._limits.outbox_frames // 2)
+
     async def room(self) -> None:
         """Wait until half of the bounds are free: history waits for its reader instead of overflowing it."""
-        while self.closing is None and (
-            self._bytes > self._limits.outbox_bytes // 2 or len(self._queue) > self._limits.outbox_frames // 2
-        ):
+        while self.closing is None and not self.has_room:
             self._room.clear()
             await self._room.wait()
+
+    def _unfold_one(self) -> bool:
+        frame = self._folded.next(max_bytes=self._limits.data_frame_bytes)
+        if frame is None:
+            return False
+        position = Position(self.position.epoch, frame.seq_to)  # an epoch begins only after `settle`
+        self.live(frame.frame(self.position.seq), position=position, count=frame.count)
+        return True
 
     def _put(self, queue: deque[Outgoing], outgoing: Outgoing) -> None:
         if self.closing is not None:
             return
         queue.append(outgoing)
-        self._bytes += len(outgoing.text)
+        self.outstanding.queued(len(outgoing.text))
         self._wake.set()
+        if self._is_behind(self._limits.max_outstanding_bytes, self._limits.outbox_frames):
+            self._too_slow()
+
+    def _is_behind(self, most_bytes: int, most_frames: int) -> bool:
         waiting = len(self._queue) + len(self._held or ())
-        if self._bytes > self._limits.outbox_bytes or waiting > self._limits.outbox_frames:
-            self.close(CloseCode.SLOW_READER, reason="you read slower than messages are published", retry_in=1)
+        return self.outstanding.bytes > most_bytes or waiting > most_frames
+
+    def _too_slow(self) -> None:
+        waiting = sum(outgoing.count for queue in (self._queue, self._held or ()) for outgoing in queue)
+        metrics.dropped(waiting + len(self._folded))
+        reason = "you acknowledge slower than messages are published: resume from what you have"
+        self.close(CloseCode.SLOW_READER, reason=reason, retry_in=1)

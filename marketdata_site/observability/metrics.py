@@ -1,23 +1,24 @@
 """Counters and histograms that all processes of a machine add up; the one place that imports `prometheus_client` first.
 
 Every process counts in files of the folder that `PROMETHEUS_MULTIPROC_DIR` names (`marketdata_site.environment` sets it), and
-whoever is scraped adds them up. Without the variable a process counts for itself. Gauges don't belong here: they are read from
-rows when somebody asks (`marketdata_site.observability.row_gauges`).
+whoever is scraped adds them up. Without the variable a process counts for itself. Gauges belong here only if they say something of a
+process that lives (`multiprocess_mode="livesum"`); others are read from rows when somebody asks
+(`marketdata_site.observability.row_gauges`).
 """
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import REGISTRY, Collector
 
-from marketdata_site.observability.slots import Slot, empty
+from marketdata_site.observability.slots import Slot, counting_files, empty
 
-__all__ = ["CONTENT_TYPE", "FOLDER_VARIABLE", "MS_BUCKETS", "Counter", "Histogram", "page", "start_anew"]
+__all__ = ["CONTENT_TYPE", "FOLDER_VARIABLE", "MS_BUCKETS", "Counter", "Gauge", "Histogram", "page", "start_anew"]
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -51,8 +52,8 @@ class SumOfProcesses(Collector):
         self._folder = folder
 
     def collect(self) -> Iterable[Metric]:
-        """The sums. A file that its process has made but not yet filled is left out: the library can't read it."""
-        paths = [str(path) for path in sorted(self._folder.glob("*.db")) if path.stat().st_size]
+        """The sums."""
+        paths = [str(path) for path in counting_files(self._folder)]
         metrics: Iterable[Metric] = MultiProcessCollector.merge(paths)  # type: ignore[no-untyped-call]
         return metrics
 

@@ -12,7 +12,8 @@ from itertools import count
 from pathlib import Path
 
 KINDS = ("counter", "histogram")
-"""Gauges are not kept in files: what a process that is gone once set says nothing."""
+LIVE_KINDS = ("gauge_livesum",)
+"""What counts only while its process lives, and begins anew with the next one that takes the number."""
 ALLOCATED_BYTES = 1 << 20
 """Room for some thousands of series. Taken from the disk at once: a mapped file that finds the disk full later kills its process."""
 
@@ -57,9 +58,27 @@ def empty(folder: Path, *, own: int | None = None) -> bool:
     """Delete all counts, unless a process other than our own slot's uses the folder; whether that was done."""
     with _all_free(folder, own=own) as numbers:
         for number in numbers or ():
-            for kind in KINDS:
+            for kind in (*KINDS, *LIVE_KINDS):
                 (folder / f"{kind}_{number}.db").unlink(missing_ok=True)
         return numbers is not None
+
+
+def counting_files(folder: Path) -> list[Path]:
+    """The files that hold something to be added up: all counts, and what processes that live say of themselves.
+
+    A file that its process has made but not yet filled is left out: the library can't read it.
+    """
+    files = [path for path in folder.glob("*.db") if path.stat().st_size]
+    return sorted(path for path in files if not path.name.startswith(LIVE_KINDS) or _is_taken(folder, path))
+
+
+def _is_taken(folder: Path, path: Path) -> bool:
+    """True while a process has the file's number. A process that looks for one at this moment may pass over a free one."""
+    lock = _locked(folder / f"slot_{path.stem.rpartition('_')[2]}.lock")
+    if lock is None:
+        return True
+    os.close(lock)
+    return False
 
 
 @contextmanager
@@ -98,7 +117,9 @@ def _locked(path: Path) -> int | None:
 
 
 def _allocate(folder: Path, number: int) -> None:
-    for kind in KINDS:
+    for kind in LIVE_KINDS:
+        (folder / f"{kind}_{number}.db").unlink(missing_ok=True)
+    for kind in (*KINDS, *LIVE_KINDS):
         descriptor = os.open(folder / f"{kind}_{number}.db", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             os.posix_fallocate(descriptor, 0, ALLOCATED_BYTES)

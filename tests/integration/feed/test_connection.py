@@ -11,23 +11,13 @@ from collector.feed import log
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
 from collector.feed.protocol import CloseCode
-from collector.feed.publisher import publish
 from collector.feed.ring import STREAM
 from collector.models import FeedBatch
 from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, new_ring, valkey
+from tests.integration.feed.publishing import put
 
 Hubs = Callable[..., Hub]
 pytestmark = [pytest.mark.asyncio, pytest.mark.any_postgres]
-
-
-def _publish(numbers: range, symbol: str, size: int) -> None:
-    ids = [add_batch([bar(symbol, n) for n in numbers[i : i + size]]) for i in range(0, len(numbers), size)]
-    publish(batch_ids=ids)
-
-
-async def put(numbers: range, symbol: str = "AAPL", *, size: int = 2) -> None:
-    """Publish bars as batches of some."""
-    await in_thread(_publish, numbers, symbol, size)
 
 
 async def evict_all() -> None:
@@ -401,13 +391,3 @@ async def test_client_that_is_ahead_of_this_process_gets_nothing_twice(hubs: Hub
     await put(range(4, 6))
     await wire.follow(ledger, until=2)
     assert ledger.numbers == [5, 6]
-
-
-async def test_pong_is_recorded(hubs: Hubs) -> None:
-    hub = hubs()
-    wire = Wire(hub)
-    await wire.subscribe("bars.1m.*")
-    wire.say(op="pong", to=7)
-    wire.say(op="unsubscribe", channels=["quotes.X"])
-    await wire.frame("unsubscribed")
-    assert [subscriber.acknowledged for subscriber in hub.fanout] == [7]

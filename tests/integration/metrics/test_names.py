@@ -26,6 +26,11 @@ FIXED = {
     ("backfill_queue_depth", (), "gauge"),
     ("backfill_oldest_age_seconds", (), "gauge"),
     ("dlq_depth", ("tier",), "gauge"),
+    ("ws_clients_gauge", (), "gauge"),
+    ("ws_publish_latency_ms", (), "histogram"),
+    ("ws_dropped_messages_total", (), "counter"),
+    ("ws_recover_total", ("result", "reason"), "counter"),
+    ("ws_closed_total", ("code",), "counter"),
     ("config_last_reload_successful", (), "gauge"),
     ("config_last_reload_success_timestamp_seconds", (), "gauge"),
 }

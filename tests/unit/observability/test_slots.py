@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from marketdata_site.observability.metrics import FOLDER_VARIABLE, SumOfProcesses
-from marketdata_site.observability.slots import KINDS, Slot, empty
+from marketdata_site.observability.slots import KINDS, LIVE_KINDS, Slot, empty
 
 PROJECT = Path(__file__).resolve().parents[3]
 PROGRAM = """
@@ -18,6 +18,7 @@ import os, sys
 from marketdata_site.observability import metrics
 made = metrics.Counter("made_total", "Made.", ["what"])
 took = metrics.Histogram("took_ms", "Took.", ["what"], buckets=metrics.MS_BUCKETS)
+here = metrics.Gauge("here", "There now.", ["what"], multiprocess_mode="livesum")
 for line in sys.stdin:
     what, _, number = line.strip().partition(" ")
     if what == "fork":
@@ -30,6 +31,7 @@ for line in sys.stdin:
     else:
         made.labels("thing").inc(float(number))
         took.labels("thing").observe(7)
+        here.labels("thing").inc()
         print(metrics._files.slot.held, flush=True)
 """
 
@@ -88,10 +90,12 @@ def test_slot_and_its_counts_go_to_the_next_process_when_one_is_killed(start: Ca
     first, second = start(), start()
     assert (first.says("count 3"), second.says("count 4")) == (0, 1)
     first.kill()
-    assert _sums(tmp_path / "metrics") == {"made_total": 7, "took_ms_bucket": 2, "took_ms_sum": 14, "took_ms_count": 2}
+    kept = {"made_total": 7, "took_ms_bucket": 2, "took_ms_sum": 14, "took_ms_count": 2}
+    assert _sums(tmp_path / "metrics") == {**kept, "here": 1}  # what the first one said of itself went with it
     heir = start()
     assert heir.says("count 5") == 0
-    assert _sums(tmp_path / "metrics") == {"made_total": 12, "took_ms_bucket": 3, "took_ms_sum": 21, "took_ms_count": 3}
+    kept = {"made_total": 12, "took_ms_bucket": 3, "took_ms_sum": 21, "took_ms_count": 3}
+    assert _sums(tmp_path / "metrics") == {**kept, "here": 2}
 
 
 def test_child_takes_a_slot_of_its_own_when_a_counting_process_forks(start: Callable[[], Counting], tmp_path: Path) -> None:
@@ -101,7 +105,7 @@ def test_child_takes_a_slot_of_its_own_when_a_counting_process_forks(start: Call
     assert parent.says("count 100") == 0
     assert parent.says("fork 1000") == 1  # the first child is gone
     assert _sums(tmp_path / "metrics")["made_total"] == 1111
-    assert len(list((tmp_path / "metrics").glob("*.db"))) == 2 * len(KINDS)
+    assert len(list((tmp_path / "metrics").glob("*.db"))) == 2 * len((*KINDS, *LIVE_KINDS))
 
 
 def test_process_that_counts_nothing_takes_no_slot_and_makes_no_folder(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_frames_are_read_when_they_follow_the_specification() -> None:
         ({"op": "subscribe", "channels": ["bars.1m.*"], "since": {"epoch": EPOCH, "seq": 2**53}}, "bad_frame", "<="),
         ({"op": "subscribe", "channels": []}, "bad_channel", "at least one"),
         ({"op": "unsubscribe", "channels": ["bars"]}, "bad_channel", "interval"),
-        ({"op": "subscribe", "channels": ["bars.1m.*"], "mode": "latest"}, "unsupported_mode", "every"),
+        ({"op": "subscribe", "channels": ["bars.1m.*"], "mode": "newest"}, "unsupported_mode", "every or latest"),
         ({"op": "pong"}, "bad_frame", "to"),
         ("x" * (LIMITS.max_frame_bytes + 1), "frame_too_large", "at most 32768 bytes"),
         ("é" * (LIMITS.max_frame_bytes // 2 + 1), "frame_too_large", "at most 32768 bytes"),
