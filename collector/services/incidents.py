@@ -30,6 +30,8 @@ KEPT = timedelta(days=90)
 SYMBOLS = 20
 MOST_NEW = 100
 """New incidents of one look and kind; what is over is found by the next one."""
+MOST_GAPS = 2_000_000
+"""Gaps that a look takes in, some 15 s of work: what is missing in shreds everywhere is seen in part."""
 MOST_HEARD = 5
 """Of how many incidents a look reads what their jobs heard: for 10,000 jobs that takes half a second, and a scan waits behind it."""
 
@@ -87,11 +89,13 @@ class _About:
 
 @dataclass(slots=True)
 class _Look:
-    """One look: what it knows of the series, the incidents that it opened, and those of before that still miss something."""
+    """One look: what it knows of the series, whether it took in all gaps, the incidents that it opened, and those of before that
+    still miss something."""
 
     now: Micros
     since: Micros
     about: Mapping[int, _About]
+    is_whole: bool = True
     opened: list[Incident] = field(default_factory=list)
     open: list[Incident] = field(default_factory=list)
 
@@ -120,7 +124,11 @@ def _about() -> dict[int, _About]:
 
 def _lost(look: _Look, snapshot: Snapshot) -> dict[Kind, _Lost]:
     found: dict[Kind, _Lost] = {}
-    for gap in find_gaps(scope=Scope(), snapshot=snapshot, now=look.now, start=look.since, lost=True):
+    for count, gap in enumerate(find_gaps(scope=Scope(), snapshot=snapshot, now=look.now, start=look.since, lost=True)):
+        if count == MOST_GAPS:
+            look.is_whole = False
+            log.warning("more than %d gaps: incidents are looked for in these", count, extra={"action": "incidents_cut"})
+            break
         if (about := look.about.get(gap.series_id)) is not None:  # else switched on this very moment
             found.setdefault((about.calendar, gap.interval), _Lost()).add(gap)
     return found
@@ -180,7 +188,7 @@ def _go_on(row: Incident, one: Grown, missing: MicrosArray, look: _Look) -> None
     if len(missing):
         _write(row, missing, look)
         look.open.append(row)
-    elif one.start >= look.since:
+    elif look.is_whole and one.start >= look.since:
         row.series_now, row.ended_at = 0, from_us(look.now)
         row.save()
         log.warning(

@@ -1,4 +1,7 @@
-"""The database goes away under a batch and comes back: a restart, a failover. No job is to blame, and none pays for it."""
+"""The database goes away under a batch and comes back (a restart, a failover), or ends a deadlock at its cost.
+
+No job is to blame, and none pays for it.
+"""
 
 import logging
 import time
@@ -8,12 +11,15 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 log = logging.getLogger(__name__)
 
 PAUSE_S = 0.5
-_CUT_OFF = frozenset({"57P01", "57P02", "57P03"})
-"""The server shuts down, crashed, or is not up yet. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_CUT_OFF = frozenset({"57P01", "57P02", "57P03", "40P01"})
+"""The server shuts down, crashed, is not up yet, or chose this one of two that waited for each other. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether an error says that the database was lost, and nothing about what was asked of it. Of several at once: all of them."""
+    """Whether an error says that the database was lost or in its own way, and nothing about what was asked of it.
+
+    Of several at once: all of them.
+    """
     if isinstance(error, BaseExceptionGroup):
         return all(is_outage(one) for one in error.exceptions)
     if not isinstance(error, OperationalError | InterfaceError):
@@ -29,7 +35,7 @@ def wait_a_moment(error: BaseException, *, until: float) -> bool:
     """
     if not is_outage(error) or time.monotonic() > until:
         return False
-    log.warning("the database is away, waiting for it: %s", error, extra={"action": "database_away"})
+    log.warning("the database did not take it, trying again: %s", error, extra={"action": "database_away"})
     time.sleep(PAUSE_S)
     close_old_connections()
     return True

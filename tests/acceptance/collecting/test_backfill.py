@@ -4,10 +4,11 @@ import pytest
 
 from collector.models import Backfill, BackfillState, DeadLetter
 from collector.services.backfill import running
-from collector.services.backfill.draining import drain
+from collector.services.backfill.draining import at_once, drain
 from marketdata_site.observability.clock import now
 from providers.market.types import MINUTE_US
 from providers.models import ProviderState
+from providers.watch import MAX_CONCURRENT_CALLS
 from tests.acceptance.collecting.world import names
 from tests.builders import minutes, us
 from tests.integration.collector.backfill_rows import make_job
@@ -191,6 +192,16 @@ def test_pinned_provider_alone_is_asked_and_an_excluded_one_is_not(world, work):
     work()
     assert world.asked() == ["alpaca"]
     assert set(Backfill.objects.values_list("state", flat=True)) == {"done"}
+
+
+def test_batch_of_history_is_as_large_as_those_who_may_be_asked_deliver_at_once(world):
+    world.policy("polygon", "alpaca")
+    series = make_series("AAA")
+    assert at_once(make_job(series, lane="history")) == MAX_CONCURRENT_CALLS, "polygon names one symbol a call"
+    assert (
+        at_once(make_job(series, start="2025-10-07 14:00", lane="history", excluded_providers=["polygon"]))
+        > MAX_CONCURRENT_CALLS
+    )
 
 
 def test_error_of_our_own_sends_the_jobs_of_a_batch_to_run_alone_and_kills_a_lone_one_in_the_end(world, work, monkeypatch):

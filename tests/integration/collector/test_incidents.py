@@ -175,6 +175,21 @@ def test_look_at_many_incidents_hears_the_jobs_of_a_few_and_of_each_in_its_turn(
     assert set(Incident.objects.values_list("cause", flat=True)) == {"vendor_outage"}
 
 
+def test_look_that_can_not_take_in_all_gaps_says_so_and_ends_nothing(caplog, monkeypatch):
+    make_many(5, ("14:00", "14:10"), ("16:00", "16:10"))
+    look()
+    monkeypatch.setattr(incidents, "MOST_GAPS", 2)  # of one series
+    look()
+    assert shown() == ["14:00 to 14:10, 1 of 5 open", "16:00 to 16:10, 1 of 5 open"]
+    monkeypatch.setattr(incidents, "MOST_GAPS", 1)
+    look()
+    assert shown() == ["14:00 to 14:10, 1 of 5 open", "16:00 to 16:10, 1 of 5 open"]
+    assert ["more than 2 gaps" in line for line in lines(caplog, "incidents_cut")] == [True, False]
+    monkeypatch.undo()
+    look()
+    assert shown() == ["14:00 to 14:10, 5 of 5 open", "16:00 to 16:10, 5 of 5 open"]
+
+
 def test_incident_older_than_the_recent_hours_is_ended_by_the_look_at_all(settings):
     many = make_many(4, ("14:00", "14:10"))
     look()
