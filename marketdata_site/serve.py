@@ -17,8 +17,10 @@ from marketdata_site import environment
 from marketdata_site.embedded.errors import EmbeddedServerError
 
 PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS = 20, 30
-MAX_MESSAGE_BYTES = 64 * 1024
+MAX_FRAME_BYTES = 64 * 1024
 """Clients send subscriptions and acknowledgements only; above this the socket is dropped."""
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""Of both directions: the library refuses to send what is longer, and our data frames have 256 KiB and a message at most."""
 
 
 class Server(DaphneServer):  # type: ignore[misc]  # published without types
@@ -82,7 +84,7 @@ def main(words: list[str] | None = None) -> int:
         ping_interval=PING_INTERVAL_SECONDS,
         ping_timeout=PING_TIMEOUT_SECONDS,
         websocket_max_message_size=MAX_MESSAGE_BYTES,
-        websocket_max_frame_size=MAX_MESSAGE_BYTES,
+        websocket_max_frame_size=MAX_FRAME_BYTES,
         proxy_forwarded_address_header="X-Forwarded-For" if arguments.forwarded else None,
         proxy_forwarded_proto_header="X-Forwarded-Proto" if arguments.forwarded else None,
         server_name="marketdata",

@@ -13,12 +13,19 @@ from django.db import connection
 @contextmanager
 def running(**variables: str) -> Iterator[str]:
     """The server's address while it runs, with more environment variables. Needs `transactional_db`: the server sees only what is committed."""
+    with running_process(**variables) as (address, _):
+        yield address
+
+
+@contextmanager
+def running_process(**variables: str) -> Iterator[tuple[str, int]]:
+    """`running`, with the id of the process."""
     environment = {**os.environ, "MARKETDATA_ROLE": "web", "DATABASE_URL": database_url(), **variables}
     command = [sys.executable, "-m", "marketdata_site.serve", "--port", "0"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        yield _address(process.stdout)
+        yield _address(process.stdout), process.pid
     finally:
         process.terminate()
         process.wait(timeout=20)
