@@ -2,7 +2,8 @@
 
 Two nets. Literal: the credential values that the caller holds, as they are, percent-encoded or with JSON's escaped slashes, in
 any case, wherever they occur (vendors echo keys in their error text). By name: values that stand behind a name which vendors
-use for keys, for text whose secrets are not at hand.
+use for keys, for text whose secrets are not at hand. Our own API keys have a shape of their own and are found wherever they are; their
+beginning, which is no secret, stays where nothing else hides it.
 """
 
 import re
@@ -20,6 +21,7 @@ _IN_HEADER = re.compile(
 _IN_PROSE = re.compile(r"(?i)\b(api key as)\s+[^\s,;]+")  # how one vendor names a caller's key to him
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}")
 _USERINFO = re.compile(r"(://)[^/\s:@]*:[^/\s@]+@")
+_OURS = re.compile(r"(md_[0-9a-f]{8}_)[\w-]{8,}", re.ASCII)
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
 
 
@@ -28,12 +30,18 @@ def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
     if forms := {form for secret in secrets for form in _forms(secret.strip())}:
         longest_first = sorted(forms, key=len, reverse=True)
         text = re.sub("|".join(map(re.escape, longest_first)), MASK, text, flags=re.IGNORECASE)
+    text = redact_our_keys(text)
     text = _IN_HEADER.sub(lambda m: f"{m[1]}{m[2]}{MASK}", text)
     text = _BEARER.sub(lambda m: f"{m[1]} {MASK}", text)
     text = _IN_PROSE.sub(lambda m: f"{m[1]} {MASK}", text)
     text = _IN_QUERY.sub(lambda m: f"{m[1]}={MASK}", text)
     text = _IN_JSON.sub(lambda m: f'{m[1]}"{MASK}"', text)
     return _USERINFO.sub(lambda m: f"{m[1]}{MASK}@", text)
+
+
+def redact_our_keys(text: str) -> str:
+    """The text without API keys of this service, and else as it is."""
+    return _OURS.sub(lambda m: f"{m[1]}{MASK}", text)
 
 
 def _forms(secret: str) -> set[str]:

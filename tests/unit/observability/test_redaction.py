@@ -1,5 +1,9 @@
+import logging
+import sys
+
 import pytest
 
+from marketdata_site.observability.log_lines import Line
 from marketdata_site.observability.redaction import MASK, redact, redact_headers
 
 
@@ -45,3 +49,34 @@ def test_redact_leaves_text_alone_when_there_is_nothing_to_hide() -> None:
 def test_headers_are_masked_by_name_and_kept_otherwise() -> None:
     headers = {"Authorization": "Bearer x", "APCA-API-KEY-ID": "x", "Cookie": "x", "Accept": "text/html"}
     assert redact_headers(headers) == {"Authorization": MASK, "APCA-API-KEY-ID": MASK, "Cookie": MASK, "Accept": "text/html"}
+
+
+OUR_KEY = "md_0123abcd_" + "Ab-_" * 10 + "xyz"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /bars?symbol=AAPL&md={}",
+        'unexpected frame {{"op": "auth", "key": "{}"}}',
+        "X-API-Key: {}",
+        "/ws/feed/{}/",
+        "key={}",
+        "it says b'{}'",
+    ],
+)
+def test_our_own_keys_are_found_wherever_they_are(text: str) -> None:
+    assert OUR_KEY[12:] not in redact(text.format(OUR_KEY))
+    record = logging.LogRecord("x", logging.ERROR, "x", 1, "failed: %s", (text.format(OUR_KEY),), None)
+    line = Line("%(levelname)s %(message)s").format(record)
+    assert line == f"ERROR failed: {text.format('md_0123abcd_' + MASK)}"
+
+
+def test_traceback_in_a_log_line_shows_no_key() -> None:
+    try:
+        raise ValueError(OUR_KEY)
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, "x", 1, "failed", (), sys.exc_info())
+    line = Line("%(message)s").format(record)
+    assert OUR_KEY[12:] not in line
+    assert "ValueError: md_0123abcd_REDACTED" in line
