@@ -12,6 +12,7 @@ from django.utils.decorators import sync_and_async_middleware
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from ops.auth import guard
 from providers.api_errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -48,8 +49,18 @@ def unauthorized() -> HttpResponse:
     return error_response(
         status=401,
         code="unauthorized",
-        message="send `Authorization: Bearer <MARKETDATA_SHARED_SECRET>`, log in as staff, or call from this machine directly",
+        message="send an API key as `Authorization: Bearer …` or `X-API-Key`, log in as staff, or call from this machine directly",
     )
+
+
+def refusal_of(request: HttpRequest) -> HttpResponse | None:
+    """What a view outside of the API answers to whom `ops.auth.guard` does not let through, None to the others."""
+    try:
+        return None if guard(request) is not None else unauthorized()
+    except ApiError as error:
+        return _refused(request, error)
+    except (OperationalError, InterfaceError) as error:
+        return _database_lost(request, error)
 
 
 def install(api: NinjaAPI) -> None:
@@ -64,7 +75,10 @@ def install(api: NinjaAPI) -> None:
 
 
 def _refused(request: HttpRequest, error: Any) -> HttpResponse:
-    return error_response(status=error.status, code=error.code, message=error.message, field=error.field)
+    response = error_response(status=error.status, code=error.code, message=error.message, field=error.field)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:

@@ -1,20 +1,31 @@
 """Who gets through to a WebSocket. A refused client is accepted first and then closed: a refusal before that shows no code."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.http.request import validate_host
 
 from collector.feed.consumers import Receive, Send, say_goodbye
+from collector.feed.hub import in_thread
 from collector.feed.protocol import CloseCode
-from ops.auth import direct_host, is_allowed
+from marketdata_site.key_watch import shared_watch
+from marketdata_site.line import RETRY_SECONDS, Gone, Line, Refused
+from marketdata_site.observability import clock
+from ops.access.scopes import scope_of
+from ops.auth import Caller, find_caller, key_caller, require_scope
+from providers.api_errors import ApiError
 
 Scope = Mapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-RETRY_SECONDS = 60
-"""A refused client may try again when its key or the settings have changed, not in a loop."""
+INTRODUCTION_SECONDS = 10.0
+"""How long a client without headers may take to send its key."""
+MOST_STRANGERS = 500
+"""Connections of a process that have not said who they are yet."""
 
 
 def origin_is_ours(origin: str | None) -> bool:
@@ -28,15 +39,9 @@ def origin_is_ours(origin: str | None) -> bool:
     return bool(host) and validate_host(f"[{host}]" if ":" in str(host) else str(host), settings.ALLOWED_HOSTS)
 
 
-def _header(scope: Scope, name: bytes) -> str | None:
-    found: str | None = next((value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name), None)
-    return found
-
-
-async def _refuse(receive: Receive, send: Send, *, code: CloseCode, reason: str) -> None:
-    await receive()
-    await send({"type": "websocket.accept"})
-    await say_goodbye(send, code=code, reason=reason, retry_in=RETRY_SECONDS)
+def _headers(scope: Scope) -> dict[str, str]:
+    """By name in lower case; of several of one name the first counts."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 class OriginCheck:
@@ -47,30 +52,92 @@ class OriginCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if origin_is_ours(_header(scope, b"origin")):
+        if origin_is_ours(_headers(scope).get("origin")):
             await self._inner(scope, receive, send)
-        else:
-            await _refuse(receive, send, code=CloseCode.WRONG_ORIGIN, reason="pages of this site may not connect")
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        reason = "pages of this site may not connect"
+        await say_goodbye(send, code=CloseCode.WRONG_ORIGIN, reason=reason, retry_in=RETRY_SECONDS)
 
 
 class AccessCheck:
-    """Refuses whom `ops.auth` does not know. Needs `scope["user"]`."""
+    """Lets through whom `ops.auth` knows, for as long as the key opens that let it in. Needs `scope["user"]`."""
+
+    _strangers = 0
 
     def __init__(self, inner: Application) -> None:
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        user = scope.get("user")
-        allowed = is_allowed(
-            client_host=direct_host(
-                peer=(scope.get("client") or [None])[0], header_names=[key.decode("latin-1") for key, _ in scope["headers"]]
-            ),
-            authorization=_header(scope, b"authorization"),
-            is_staff=bool(user is not None and user.is_active and user.is_staff),
-        )
-        if allowed:
-            await self._inner(scope, receive, send)
-        else:
-            reason = "log in as staff, or send Authorization: Bearer with the shared secret"
-            await _refuse(receive, send, code=CloseCode.NOT_ALLOWED, reason=reason)
+        with ExitStack() as watched:
+
+            async def present(text: str) -> None:
+                admit(await _ask(_by_key, scope, text))
+
+            def admit(caller: Caller) -> None:
+                if caller.key is not None:
+                    watched.enter_context(shared_watch().watching(caller.key.id, line))
+
+            line = Line(receive, send, present=present)
+            try:
+                caller = await _ask(_by_headers, scope)
+                if caller is None:
+                    await self._introduce(line)
+                else:
+                    admit(caller)
+            except Refused as refused:
+                await line.refuse(refused)
+                return
+            except Gone:
+                return
+            await self._inner(scope, line.receive, line.send)
+
+    async def _introduce(self, line: Line) -> None:
+        """Hear a stranger. Raises: Refused, Gone."""
+        if self._strangers >= MOST_STRANGERS:
+            text = "too many connections have not said who they are; send your key in a header"
+            raise Refused(CloseCode.TOO_MANY_STRANGERS, text, retry_in=RETRY_SECONDS)
+        self._strangers += 1
+        try:
+            async with asyncio.timeout(INTRODUCTION_SECONDS):
+                await line.introduce()
+        except TimeoutError:
+            text = f"no key came within {INTRODUCTION_SECONDS:g} seconds"
+            raise Refused(CloseCode.NOT_ALLOWED, text, retry_in=RETRY_SECONDS) from None
+        finally:
+            self._strangers -= 1
+
+
+async def _ask(question: Callable[..., Caller | None], *about: Any) -> Any:
+    """In a thread: rows may be read. Raises: Refused."""
+    try:
+        return await in_thread(question, *about)
+    except ApiError as error:
+        code = CloseCode.NOT_ALLOWED if error.retry_after is None else CloseCode.TOO_MANY_STRANGERS
+        raise Refused(code, error.message, retry_in=error.retry_after or RETRY_SECONDS) from None
+    except (DatabaseError, InterfaceError):
+        raise Refused(CloseCode.TRY_AGAIN, "the database that knows the keys does not answer", retry_in=2) from None
+
+
+def _by_headers(scope: Scope) -> Caller | None:
+    caller = find_caller(peer=_peer(scope), headers=_headers(scope), session=lambda: scope.get("user"), now=clock.now())
+    return None if caller is None else _with_scope(caller, scope)
+
+
+def _by_key(scope: Scope, text: str) -> Caller:
+    return _with_scope(key_caller(text, peer=_peer(scope), now=clock.now()), scope)
+
+
+def _with_scope(caller: Caller, scope: Scope) -> Caller:
+    """A connection is a GET of its path, whatever it subscribes to later. Raises: ApiError."""
+    needed = scope_of(method="GET", path=scope["path"])
+    if needed is not None:
+        require_scope(caller, needed)
+    return caller
+
+
+def _peer(scope: Scope) -> str | None:
+    peer: str | None = (scope.get("client") or [None])[0]
+    return peer

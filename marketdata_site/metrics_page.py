@@ -4,11 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from collector.gauges import backfill_queues, dead_letters, open_incidents
-from marketdata_site.api_errors import unauthorized
+from marketdata_site.api_errors import refusal_of
 from marketdata_site.observability.clock import now
 from marketdata_site.observability.metrics import CONTENT_TYPE, page
 from marketdata_site.observability.row_gauges import RowGauges
-from ops.auth import request_is_allowed
+from ops.auth import may_scrape
 from providers.gauges import circuit_states, reloads
 
 row_gauges = RowGauges(
@@ -19,7 +19,9 @@ row_gauges = RowGauges(
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus. Callers are let in as to the REST API."""
-    if not request_is_allowed(request):
-        return unauthorized()
+    """For Prometheus. Callers are let in as to the REST API, or by their network."""
+    is_open = may_scrape(peer=request.META.get("REMOTE_ADDR"), header_names=request.headers)
+    refusal = None if is_open else refusal_of(request)
+    if refusal is not None:
+        return refusal
     return HttpResponse(page(row_gauges), content_type=CONTENT_TYPE)

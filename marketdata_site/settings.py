@@ -2,6 +2,7 @@
 
 import os
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -30,6 +31,13 @@ def _number(name: str, default: int) -> int:
         return int(text) if text else default
     except ValueError:
         raise ValueError(f"{name} must be a whole number, got {text!r}") from None
+
+
+def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(text.strip()) for text in os.environ.get(name, "").split(",") if text.strip())
+    except ValueError as error:
+        raise ValueError(f"{name} must be networks such as 10.0.0.0/8, separated by commas: {error}") from None
 
 
 def _secret_key() -> str:
@@ -264,6 +272,7 @@ UNFOLD = {
                 "title": "Access",
                 "items": [
                     _link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
+                    _link("API keys", "key", "admin:ops_apikey_changelist", "ops.view_apikey"),
                     _link("Groups", "group", "admin:auth_group_changelist", "auth.view_group"),
                     _link("Audit", "history_edu", "admin:ops_auditentry_changelist", "ops.view_auditentry"),
                     _link("REST API", "api", "/docs"),
@@ -298,15 +307,20 @@ BACKFILL_LEASE_SECONDS = max(2, _number("MARKETDATA_BACKFILL_LEASE_SECONDS", 120
 """How long a worker may be silent before the backfill jobs that it runs are given to others."""
 FEED_HISTORY_AFTER_SECONDS = 86_400
 """Bars older than this go out as one `history` notice a series instead of one message each."""
-SHARED_SECRET = os.environ.get("MARKETDATA_SHARED_SECRET", "")
-"""Until there are API keys: what a program on another host sends as `Authorization: Bearer …`. Empty: loopback and staff only."""
+METRICS_NETWORKS = _networks("MARKETDATA_METRICS_NETWORKS")
+"""Whose hosts may read /metrics without a key, beside this machine."""
 TRUST_LOOPBACK = _flag("MARKETDATA_TRUST_LOOPBACK", True)
 """False where a proxy on this machine passes callers on without saying so: its connections come from loopback as well."""
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "marketdata_site.observability.log_lines.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("MARKETDATA_LOG_LEVEL", "INFO")},
     "loggers": {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 
-from ops.auth import acts_as_staff, caller, forbidden
+from ops.auth import LOCAL, caller_of, forbidden, name_of
 from ops.models import AuditEntry
 
 Through = AuditEntry.Through
@@ -32,9 +32,9 @@ class Actor:
 
 
 def of_request(request: HttpRequest) -> Actor:
-    """Programs on this machine and holders of the secret may everything, staff what its permissions say."""
-    may = request.user.has_perm if acts_as_staff(request) else _everything
-    return Actor(who=caller(request), through=Through.API, may=may)
+    """Whoever `ops.auth.guard` let through: staff may what its permissions say, the others what the endpoint is for."""
+    caller = caller_of(request) or LOCAL
+    return Actor(who=name_of(request, caller), through=Through.API, may=caller.may)
 
 
 def of_page(request: HttpRequest) -> Actor:

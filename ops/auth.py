@@ -1,36 +1,82 @@
-"""Who may read, and who may change how the service runs: one decision for the REST API, the WebSocket feed and the live page.
+"""Who is let in, and how far: one decision for the REST API, the WebSocket feed, /metrics and the live page.
 
-Until there are API keys three things open the door, and nothing does by default: a program on this machine (unless
-MARKETDATA_TRUST_LOOPBACK is false, for a proxy on this machine that adds no header), a staff session, the shared secret.
+Three things open the door, and nothing does by default: an API key (`ops.access`), a program on this machine (unless
+MARKETDATA_TRUST_LOOPBACK is false, for a proxy on this machine that adds no header), a staff session. A key that is sent decides,
+whatever else would have opened: it names the caller and bounds it.
 Names that resolve to this machine from elsewhere (DNS rebinding) are ALLOWED_HOSTS' work.
 
-Who may read may not yet change: a browser sends requests for any page that it shows, from this machine and with its session. The
-REST API is exempt from Django's CSRF middleware, because programs have no token; `request_may_operate` makes up for that.
+What a caller may is its scope's matter, and a session's permissions'. Who is let in without a key may not yet change anything: a
+browser sends requests for any page that it shows, from this machine and with its session. The REST API is exempt from Django's CSRF
+middleware, because programs have no token; `guard` makes up for that.
 """
 
-import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.utils import check_csrf
 
+from marketdata_site.observability import clock
+from ops.access.checking import KnownKey, key_check
+from ops.access.scopes import SAFE, Scope, scope_of
 from providers.api_errors import ApiError
 
 PROXY_HEADERS = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 """A request that carries one of them came through a proxy: its peer is the proxy, which says nothing of the caller."""
 OPERATE = "providers.add_policyversion"
-"""What staff needs beside its session to change what runs."""
+"""What staff needs beside its session for what asks for the scope `admin`."""
 _BEARER = "bearer "
 
 
-def is_allowed(*, client_host: str | None, authorization: str | None, is_staff: bool) -> bool:
-    """True for a caller on this machine, a staff session, or `Bearer <MARKETDATA_SHARED_SECRET>`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who was let in, by which door. `user`: staff that nothing but its session lets in, so that its permissions count."""
 
-    `client_host` is the peer's address as text, None when it is unknown or a proxy's (see `direct_host`).
+    who: str
+    scope: Scope = Scope.ADMIN
+    key: KnownKey | None = None
+    user: Any = None
+
+    def may(self, permission: str) -> bool:
+        """Sessions have permissions; keys are bounded by their scope, programs on this machine by nothing."""
+        return self.user is None or bool(self.user.has_perm(permission))
+
+
+LOCAL = Caller(who="a program on this machine")
+
+
+def find_caller(*, peer: str | None, headers: Mapping[str, str], session: Callable[[], Any], now: datetime) -> Caller | None:
+    """Who asks, None: nobody we know. `headers` are found in lower case; the session is looked up last, for it may cost a query.
+
+    Raises: KeyRefused, TooManyBadKeys for a key that does not open.
     """
-    return is_staff or (settings.TRUST_LOOPBACK and is_loopback(client_host)) or _has_secret(authorization)
+    key = key_in(headers)
+    if key is not None:
+        return key_caller(key, peer=peer, now=now)
+    if settings.TRUST_LOOPBACK and is_loopback(direct_host(peer=peer, header_names=headers)):
+        return LOCAL
+    user = session()
+    if user is not None and user.is_active and user.is_staff:
+        return Caller(who=str(user.get_username()), user=user)
+    return None
+
+
+def key_caller(text: str, *, peer: str | None, now: datetime) -> Caller:
+    """Who has this key. Raises: KeyRefused, TooManyBadKeys."""
+    key = key_check.check(text, peer=peer or "", now=now)
+    return Caller(who=str(key), scope=key.scope, key=key)
+
+
+def key_in(headers: Mapping[str, str]) -> str | None:
+    """The key of `Authorization: Bearer …`, else of `X-API-Key`; None where none is sent."""
+    authorization = headers.get("authorization", "")
+    if authorization.lower().startswith(_BEARER):
+        return authorization[len(_BEARER) :].strip()
+    return headers.get("x-api-key", "").strip() or None
 
 
 def direct_host(*, peer: str | None, header_names: Iterable[str]) -> str | None:
@@ -49,45 +95,58 @@ def is_loopback(host: str | None) -> bool:
     return address.is_loopback
 
 
-def request_is_allowed(request: HttpRequest) -> bool:
-    """`is_allowed` for a Django request."""
-    user = getattr(request, "user", None)
-    host = direct_host(peer=request.META.get("REMOTE_ADDR"), header_names=request.headers)
-    # The session is looked up last: a caller on this machine costs no query.
-    return is_allowed(client_host=host, authorization=request.headers.get("Authorization"), is_staff=False) or bool(
-        user is not None and user.is_active and user.is_staff
+def may_scrape(*, peer: str | None, header_names: Iterable[str]) -> bool:
+    """True for a caller directly from one of MARKETDATA_METRICS_NETWORKS: it may read /metrics without a key."""
+    try:
+        address = ip_address(direct_host(peer=peer, header_names=header_names) or "")
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return any(address in network for network in settings.METRICS_NETWORKS)
+
+
+def guard(request: HttpRequest) -> Caller | None:
+    """Whether a request may be what it is: the scope of the table, and for those without a key that it is no other site's.
+
+    Raises: ApiError: 401 and 429 for a bad key, 403 for what the caller may not.
+    """
+    caller = caller_of(request)
+    needed = scope_of(method=request.method or "", path=request.path_info)
+    if caller is None or needed is None:
+        return caller
+    require_scope(caller, needed)
+    if request.method not in SAFE and caller.key is None:
+        _refuse_other_sites(request, caller)
+    if needed is Scope.ADMIN and not caller.may(OPERATE):
+        raise forbidden(caller.who, OPERATE)
+    return caller
+
+
+def caller_of(request: HttpRequest) -> Caller | None:
+    """`find_caller` for a Django request. Raises: KeyRefused, TooManyBadKeys."""
+    passed = getattr(request, "auth", None)  # where ninja puts what `guard` answered
+    if isinstance(passed, Caller):
+        return passed
+    return find_caller(
+        peer=request.META.get("REMOTE_ADDR"),
+        headers=request.headers,
+        session=lambda: getattr(request, "user", None),
+        now=clock.now(),
     )
 
 
-def request_may_change(request: HttpRequest) -> bool:
-    """For requests that change something: the secret opens, this machine unless another site's page asks, staff with its CSRF token.
-
-    What staff may change is not decided here. Raises: ApiError (403) for a page of another site or a missing token.
-    """
-    if _has_secret(request.headers.get("Authorization")):
-        return True
-    if not request_is_allowed(request):
-        return False
-    if _is_of_another_site(request):
-        raise ApiError("this request comes from a page of another site", code="csrf_failed", status=403)
-    if acts_as_staff(request) and check_csrf(request) is not None:
-        raise ApiError("send the CSRF token of your session as X-CSRFToken", code="csrf_failed", status=403)
-    return True
+def name_of(request: HttpRequest, caller: Caller) -> str:
+    """How the records name who asks: the key, the user of the session, else the way in."""
+    user = getattr(request, "user", None) if caller is LOCAL else None
+    return caller.who if user is None or not user.is_authenticated else str(user.get_username())
 
 
-def request_may_operate(request: HttpRequest) -> bool:
-    """`request_may_change` for what runs. Raises: ApiError (403) for staff without the permission to make policy versions."""
-    if not request_may_change(request):
-        return False
-    if acts_as_staff(request) and not request.user.has_perm(OPERATE):
-        raise forbidden(request.user.get_username(), OPERATE)
-    return True
-
-
-def acts_as_staff(request: HttpRequest) -> bool:
-    """True where nothing but its session lets the caller in, so that its permissions count."""
-    host = direct_host(peer=request.META.get("REMOTE_ADDR"), header_names=request.headers)
-    return not is_allowed(client_host=host, authorization=request.headers.get("Authorization"), is_staff=False)
+def require_scope(caller: Caller, needed: Scope) -> None:
+    """Raises: ApiError (403) that names both scopes."""
+    if not caller.scope.includes(needed):
+        text = f"{caller.who} has the scope {caller.scope}; this needs {needed}"
+        raise ApiError(text, code="wrong_scope", status=403)
 
 
 def forbidden(who: str, permission: str) -> ApiError:
@@ -95,12 +154,11 @@ def forbidden(who: str, permission: str) -> ApiError:
     return ApiError(f"{who} has not the permission {permission}", code="forbidden", status=403)
 
 
-def caller(request: HttpRequest) -> str:
-    """How the records name who asks: the user of the session, else the way in."""
-    user = getattr(request, "user", None)
-    if user is not None and user.is_authenticated:
-        return str(user.get_username())
-    return "the shared secret" if _has_secret(request.headers.get("Authorization")) else "a program on this machine"
+def _refuse_other_sites(request: HttpRequest, caller: Caller) -> None:
+    if _is_of_another_site(request):
+        raise ApiError("this request comes from a page of another site", code="csrf_failed", status=403)
+    if caller.user is not None and check_csrf(request) is not None:
+        raise ApiError("send the CSRF token of your session as X-CSRFToken", code="csrf_failed", status=403)
 
 
 def _is_of_another_site(request: HttpRequest) -> bool:
@@ -108,11 +166,3 @@ def _is_of_another_site(request: HttpRequest) -> bool:
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "same-origin")
     ours = {f"{request.scheme}://{request.get_host()}", *settings.CSRF_TRUSTED_ORIGINS}
     return site not in {"same-origin", "none"} or (origin is not None and origin not in ours)
-
-
-def _has_secret(authorization: str | None) -> bool:
-    secret = settings.SHARED_SECRET
-    if not secret or authorization is None or not authorization.lower().startswith(_BEARER):
-        return False
-    # Bytes: compare_digest takes ASCII text only.
-    return secrets.compare_digest(authorization[len(_BEARER) :].strip().encode(), secret.encode())

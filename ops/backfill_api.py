@@ -9,7 +9,6 @@ from collector.history_table import cost_as_json, progress_as_json
 from marketdata_site.observability import clock
 from ops import backfills
 from ops.actors import of_request
-from ops.auth import request_may_change
 from ops.backfill_schemas import ERRORS, BackfillIn, EstimateOut, ProgressOut, RangeIn, RequestedOut
 from ops.backfills import Estimate
 from providers.api_errors import refuse_unknown
@@ -19,7 +18,6 @@ router = Router(tags=["backfill"])
 
 @router.post(
     "",
-    auth=request_may_change,
     response={200: EstimateOut, 202: RequestedOut},
     openapi_extra=ERRORS,
     summary="Ask for a range to be filled, or what that would cost",

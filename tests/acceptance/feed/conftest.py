@@ -75,7 +75,6 @@ def webs(transactional_db: None) -> Iterator[Callable[[], Web]]:
         "MARKETDATA_ROLE": "web",
         "DATABASE_URL": _url_of_test_database(),
         "REDIS_URL": settings.REDIS_URL,
-        "MARKETDATA_SHARED_SECRET": "of the acceptance tests",
     }
     running: list[Web] = []
 

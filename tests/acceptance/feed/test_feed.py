@@ -12,9 +12,14 @@ from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from collector.feed.hub import in_thread
 from collector.feed.publisher import publish
+from marketdata_site.observability import clock
+from ops.access.issuing import revoke
+from ops.actors import of_command
 from tests.acceptance.feed.conftest import Web
-from tests.feed_support import PATIENCE_SECONDS, Ledger, add_batch, bar, key_of, valkey
+from tests.feed_support import PATIENCE_SECONDS, Ledger, add_batch, bar, connections_end_with_their_work, key_of, valkey
+from tests.keys import make_key
 
 Webs = Callable[[], Web]
 
@@ -153,7 +158,6 @@ def test_web_process_says_goodbye_when_it_ends_and_another_one_goes_on(webs: Web
     ("path", "headers", "code"),
     [
         ("/ws/feed", {"Origin": "http://evil.example"}, 4403),
-        ("/ws/feed", {"X-Forwarded-For": "203.0.113.7"}, 4401),
         ("/ws/feed", {"X-Forwarded-For": "203.0.113.7", "Authorization": "Bearer wrong"}, 4401),
         ("/ws/nothing", {}, 4504),
     ],
@@ -170,12 +174,33 @@ def test_client_is_told_why_when_it_is_not_let_in(webs: Webs, path: str, headers
     asyncio.run(knock())
 
 
-def test_client_is_let_in_with_the_secret_or_from_our_own_page(webs: Webs) -> None:
+def test_client_is_let_in_from_our_own_page(webs: Webs) -> None:
     async def knock(headers: dict[str, str]) -> None:
         async with connect(web.feed, additional_headers=headers) as socket:
             assert (await receive(socket))["op"] == "hello"
 
     web = webs()
-    secret = {"X-Forwarded-For": "203.0.113.7", "Authorization": "Bearer of the acceptance tests"}
-    for headers in (secret, {"Origin": f"http://{web.address}"}, {"Origin": "http://localhost:3000"}):
+    for headers in ({"Origin": f"http://{web.address}"}, {"Origin": "http://localhost:3000"}):
         asyncio.run(knock(headers))
+
+
+def test_key_lets_in_from_elsewhere_until_it_is_revoked(webs: Webs) -> None:
+    async def knock() -> None:
+        async with (
+            connect(first.feed, additional_headers=elsewhere | {"X-API-Key": key}) as by_header,
+            connect(second.feed, additional_headers=elsewhere) as by_frame,
+        ):
+            await by_frame.send(json.dumps({"op": "auth", "key": key}))
+            for socket in (by_header, by_frame):
+                assert (await receive(socket))["op"] == "hello"
+            await in_thread(revoke, of_command(), prefix=key[:11], now=clock.now())
+            for socket in (by_header, by_frame):
+                assert (await receive(socket))["code"] == 4401
+                with pytest.raises(ConnectionClosed):
+                    await receive(socket)
+                assert socket.close_code == 4401
+
+    first, second, key = webs(), webs(), make_key()
+    elsewhere = {"X-Forwarded-For": "203.0.113.7"}
+    with connections_end_with_their_work():
+        asyncio.run(knock())

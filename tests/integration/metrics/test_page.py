@@ -14,6 +14,7 @@ from marketdata_site import metrics_page
 from marketdata_site.observability.row_gauges import STATEMENT_LIMIT_MS, UNREAD, RowGauges
 from providers import metrics
 from tests.integration.collector.rows import make_policy, make_provider
+from tests.keys import bearer, make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
@@ -27,11 +28,10 @@ def _there() -> list[Metric]:
     return [GaugeMetricFamily("there", "There.", value=1)]
 
 
-def test_page_is_closed_when_the_caller_is_elsewhere_and_open_to_staff_and_the_secret(client: Client, settings) -> None:
-    settings.SHARED_SECRET = "let-me-in"
+def test_page_is_closed_when_the_caller_is_elsewhere_and_open_to_staff_and_keys(client: Client) -> None:
     refused = client.get("/metrics", **ELSEWHERE)
     assert (refused.status_code, refused["WWW-Authenticate"]) == (401, "Bearer")
-    assert client.get("/metrics", headers={"Authorization": "Bearer let-me-in"}, **ELSEWHERE).status_code == 200
+    assert client.get("/metrics", headers=bearer(make_key()), **ELSEWHERE).status_code == 200
     client.force_login(User.objects.create_user("operator", is_staff=True))
     assert client.get("/metrics", **ELSEWHERE).status_code == 200
 

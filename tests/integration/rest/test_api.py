@@ -34,21 +34,8 @@ def test_endpoint_is_closed_when_the_caller_is_elsewhere(client, path):
     assert error(response)["code"] == "unauthorized"
 
 
-def test_every_endpoint_but_health_is_closed_when_the_caller_is_elsewhere(client):
-    for path, operations in api.get_openapi_schema()["paths"].items():
-        for method in operations:
-            response = client.generic(method.upper(), path.replace("{number}", "1"), **ELSEWHERE)
-            assert response.status_code == (200 if path == "/health" else 401), (method, path)
-
-
 def test_endpoint_is_closed_when_a_proxy_on_this_machine_passes_a_caller_on(client):
     assert client.get("/instruments", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 401
-
-
-def test_endpoint_opens_when_the_shared_secret_is_sent(client, settings):
-    settings.SHARED_SECRET = "let-me-in"
-    assert client.get("/instruments", headers={"Authorization": "Bearer let-me-in"}, **ELSEWHERE).status_code == 200
-    assert client.get("/instruments", headers={"Authorization": "Bearer let-me-out"}, **ELSEWHERE).status_code == 401
 
 
 def test_endpoint_opens_when_staff_is_logged_in_and_for_nobody_else(client):

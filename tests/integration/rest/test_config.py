@@ -11,6 +11,7 @@ from django.urls import reverse
 from providers.models import PolicyVersion, ProcessVersion, Provider, ReloadAttempt, RoutingPolicy
 from providers.services import policies
 from tests.integration.providers.policy_rows import make_rows, order
+from tests.keys import bearer, make_key
 
 pytestmark = pytest.mark.django_db
 RELOAD = "/ops/config/reload"
@@ -81,15 +82,15 @@ class TestReload:
 
 
 class TestWhoMay:
-    """Programs on this machine, the secret, staff with permission and CSRF token; never another site's page."""
+    """Programs on this machine, keys, staff with permission and CSRF token; never another site's page."""
 
     def test_stranger_is_refused(self, browser):
         assert browser.post(RELOAD, **ELSEWHERE).status_code == 401
 
-    def test_secret_opens(self, browser, settings):
-        settings.SHARED_SECRET = "let-me-in"
-        reload(browser, headers={"Authorization": "Bearer let-me-in"}, **ELSEWHERE)
-        assert PolicyVersion.objects.get().author == "the shared secret"
+    def test_key_opens_and_is_named(self, browser):
+        text = make_key("admin", name="deploy")
+        reload(browser, headers=bearer(text), **ELSEWHERE)
+        assert PolicyVersion.objects.get().author == f"key deploy ({text[:11]})"
 
     @pytest.mark.parametrize(
         "headers",

@@ -1,0 +1,183 @@
+"""Who gets through to the feed, by which door, and for how long."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from collector.feed import consumers, protocol
+from collector.feed.auth_frame import Auth
+from collector.feed.hub import Hub, in_thread
+from marketdata_site import doors
+from marketdata_site.doors import AccessCheck
+from marketdata_site.observability import clock
+from ops.access import checking
+from ops.access.failures import LIMIT
+from ops.access.issuing import revoke
+from ops.actors import of_command
+from ops.models import ApiKey
+from tests.feed_support import Json, Wire, bar
+from tests.integration.feed.test_connection import put
+from tests.keys import BAD_STATES, bearer, make_key, new_peer, row_of
+
+Hubs = Callable[..., Hub]
+pytestmark = [pytest.mark.asyncio, pytest.mark.any_postgres]
+OPS = sorted(frame.__struct_config__.tag for frame in (Auth, *get_args(protocol.ClientFrame)))
+FRAMES: dict[str, Json] = {"subscribe": {"channels": ["bars.1m.AAPL"]}, "unsubscribe": {"channels": ["x"]}, "pong": {"to": 0}}
+
+
+class Visitor(Wire):
+    """A connection that comes through the door, from elsewhere unless said."""
+
+    def __init__(self, hub: Hub, *, key: str | None = None, peer: str | None = None, **headers: str) -> None:
+        self._in: asyncio.Queue[Json] = asyncio.Queue()
+        self._out: asyncio.Queue[Json] = asyncio.Queue()
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+        self._in.put_nowait({"type": "websocket.connect"})
+        self.open.append(self)
+        sent = {**headers, **(bearer(key) if key else {})}
+        names = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+        scope = {"type": "websocket", "path": "/ws/feed", "client": [peer or new_peer(), 40_000], "headers": names}
+
+        async def inner(_: Any, receive: Any, send: Any) -> None:
+            await consumers.serve(hub=hub, receive=receive, send=send)
+
+        self.task = asyncio.create_task(AccessCheck(inner)(scope, self._in.get, self._take))
+
+    async def told(self) -> tuple[int, Json]:
+        """The code of the close, and the bye before it."""
+        bye = await self.frame("bye")
+        with pytest.raises(ConnectionError) as closed:
+            await self.frame()
+        return closed.value.args[0], bye
+
+    def introduce(self, key: str) -> None:
+        """The auth frame."""
+        self.say(op="auth", key=key)
+
+
+def keys_in_every_state() -> dict[str, str]:
+    return {state: make_key("admin", state=state) for state in BAD_STATES}
+
+
+@pytest.mark.parametrize("op", OPS)
+async def test_op_is_obeyed_for_right_keys_only(hubs: Hubs, op: str) -> None:
+    hub = hubs()
+    bad = await in_thread(keys_in_every_state)
+    for key in bad.values():
+        visitor = Visitor(hub, key=key)
+        visitor.say(op=op, **FRAMES.get(op, {"key": key}))
+        assert (await visitor.told())[0] == 4401
+    stranger = Visitor(hub)
+    stranger.say(op=op, **FRAMES.get(op, {"key": bad["unknown"]}))
+    code, bye = await stranger.told()
+    assert (code, bye["retry_in"]) == (4401, 60)
+    for scope in ("read", "ops", "admin"):
+        key = await in_thread(make_key, scope)
+        visitor = Visitor(hub, **{"X-API-Key": key})
+        assert (await visitor.frame())["op"] == "hello"
+        visitor.say(op=op, **FRAMES.get(op, {"key": key}))
+        visitor.say(op="subscribe", channels=["bars.1m.AAPL"], id="last")
+        while (answer := await visitor.frame()).get("id") != "last":
+            assert answer.get("code") != "unknown_op"
+        assert answer["op"] == "subscribed"
+
+
+async def test_client_without_headers_says_its_key_first_and_then_gets_the_feed(hubs: Hubs) -> None:
+    visitor = Visitor(hubs())
+    assert (await visitor.event())["type"] == "websocket.accept"
+    visitor.introduce(await in_thread(make_key))
+    assert (await visitor.frame())["op"] == "hello"
+    await visitor.subscribe("bars.1m.AAPL")
+    await put(range(2))
+    assert len((await visitor.frame("data"))["messages"]) == 2
+    visitor.introduce("another one")
+    assert (await visitor.frame("error"))["code"] == "unknown_op"
+
+
+@pytest.mark.parametrize(
+    "frame", [{"op": "auth"}, {"op": "auth", "key": 7}, {"op": "auth", "key": "x", "more": 1}, {"op": "x"}, []]
+)
+async def test_stranger_that_says_something_else_is_told_what_is_expected(hubs: Hubs, frame: Any) -> None:
+    visitor = Visitor(hubs())
+    visitor.say_raw(text=json.dumps(frame))
+    code, bye = await visitor.told()
+    assert code == 4401
+    assert "auth" in bye["reason"]
+
+
+async def test_stranger_that_says_nothing_is_sent_away(hubs: Hubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "INTRODUCTION_SECONDS", 0.01)
+    code, bye = await Visitor(hubs()).told()
+    assert (code, bye["reason"]) == (4401, "no key came within 0.01 seconds")
+
+
+async def test_strangers_are_few_at_a_time(hubs: Hubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "MOST_STRANGERS", 0)
+    assert (await Visitor(hubs()).told())[0] == 4429
+    assert (await Visitor(hubs(), key=await in_thread(make_key)).frame())["op"] == "hello"
+
+
+async def test_peer_with_too_many_bad_keys_is_told_when_to_come_again(hubs: Hubs) -> None:
+    hub, peer = hubs(), new_peer()
+    for n in range(LIMIT):
+        assert (await Visitor(hub, key=f"guess {n}", peer=peer).told())[0] == 4401
+    visitor = Visitor(hub, peer=peer)
+    visitor.introduce(await in_thread(make_key))
+    code, bye = await visitor.told()
+    assert code == 4429
+    assert 1 <= bye["retry_in"] <= 60
+
+
+async def test_client_on_this_machine_needs_no_key_but_one_that_it_sends_counts(hubs: Hubs, settings: Any) -> None:
+    hub = hubs()
+    assert (await Visitor(hub, peer="127.0.0.1").frame())["op"] == "hello"
+    visitor = Visitor(hub, peer="127.0.0.1")
+    assert (await visitor.frame())["op"] == "hello"
+    visitor.introduce("md_00000000_" + "A" * 43)
+    assert (await visitor.told())[0] == 4401
+    settings.TRUST_LOOPBACK = False
+    visitor = Visitor(hub, peer="127.0.0.1")
+    visitor.say(op="subscribe", channels=["bars.1m.AAPL"])
+    assert (await visitor.told())[0] == 4401
+
+
+def _end(key: str, how: str) -> None:
+    if how == "revoked":
+        revoke(of_command(), prefix=key[:11], now=clock.now())
+    elif how == "expired":
+        ApiKey.objects.filter(prefix=key[:11]).update(expires_at=clock.now())
+    else:
+        row_of(key).delete()
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "deleted"])
+async def test_open_connections_end_with_their_key_and_others_go_on(hubs: Hubs, how: str) -> None:
+    hub = hubs()
+    key, other_key = await in_thread(make_key), await in_thread(make_key)
+    by_header, by_frame, other = Visitor(hub, key=key), Visitor(hub), Visitor(hub, key=other_key)
+    by_frame.introduce(key)
+    for visitor in (by_header, by_frame, other):
+        await visitor.subscribe("bars.1m.AAPL")
+    await in_thread(_end, key, how)
+    for visitor in (by_header, by_frame):
+        code, bye = await visitor.told()
+        assert (code, bye["reason"]) == (4401, "your key was revoked or has expired")
+    await put(range(1))
+    assert [message["symbol"] for message in (await other.frame("data"))["messages"]] == [bar()["symbol"]]
+    await by_header.hang_up()
+    await by_frame.hang_up()
+
+
+async def test_key_of_a_connection_that_lasts_counts_as_used(hubs: Hubs, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = await in_thread(make_key)
+    visitor = Visitor(hubs(), key=key)
+    await visitor.frame()
+    first = (await in_thread(row_of, key)).last_used_at
+    monkeypatch.setattr(checking, "USE_EVERY", checking.USE_EVERY * 0)
+    async with asyncio.timeout(20):
+        while (await in_thread(row_of, key)).last_used_at == first:
+            await asyncio.sleep(0.05)
