@@ -204,7 +204,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 
     @admin.display(description="")
     def act(self, key: ApiKey) -> SafeString:
-        """The way to its end."""
-        if key.revoked_at is not None:
+        """The way to its end, while it opens."""
+        if key.state(now=clock.now()) != "active":
             return format_html("{}", "")
         return format_html('<a class="md-link" href="{}">Revoke…</a>', reverse("admin:ops_key_revoke", args=[key.pk]))

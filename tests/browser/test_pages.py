@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import playwright.sync_api
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
@@ -202,6 +203,36 @@ def test_operator_starts_pauses_and_cancels_a_bulk_operation(operator, visit):
         page.click("#changelist >> text=Cancel…")
         page.click("button:has-text('Cancel the operation')")
         expect(row).to_contain_text("51 left dead")
+
+    visit(story)
+
+
+def test_operator_makes_a_key_sees_it_once_and_revokes_it(operator, visit):
+    def status(page: Page, text: str) -> int:
+        return page.request.get("/instruments", headers={"X-API-Key": text, "X-Forwarded-For": "203.0.113.7"}).status
+
+    def story(page: Page) -> None:
+        log_in(page)
+        page.click("nav >> text=API keys")
+        page.click("text=Make a key")
+        page.fill("[name=name]", "grafana")
+        page.click("button:has-text('Make the key')")
+        text = page.locator("#key").inner_text()
+        assert status(page, text) == 200
+        page.click("text=I have copied it")
+        row = page.locator("#changelist tbody tr")
+        expect(row).to_contain_text(text[:11])
+        expect(row).to_contain_text("active")
+        assert text[12:] not in page.content()
+        with pytest.raises(playwright.sync_api.Error, match="ERR_CACHE_MISS"):  # no cache kept the page that showed it
+            page.go_back()
+        page.goto("/admin/ops/apikey/")
+        page.click("#changelist >> text=Revoke…")
+        page.click("button:has-text('Revoke it')")
+        expect(row).to_contain_text("revoked")
+        while status(page, text) == 200:
+            page.wait_for_timeout(50)
+        assert status(page, text) == 401
 
     visit(story)
 

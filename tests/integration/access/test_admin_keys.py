@@ -10,7 +10,7 @@ from ops.access.checking import KeyCheck, KeyRefused
 from ops.models import ApiKey, AuditEntry
 from tests.keys import make_key, new_peer, row_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
 LIST, MAKE = "/admin/ops/apikey/", "/admin/ops/apikey/make/"
 FORM = {"name": "grafana", "scope": "ops", "days": "90"}
 

@@ -12,7 +12,7 @@ from ops.access.scopes import Scope
 from ops.models import ApiKey
 from tests.keys import make_key
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
 
 
 def run(*words: str) -> tuple[str, str]:

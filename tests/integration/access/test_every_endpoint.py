@@ -10,7 +10,7 @@ from marketdata_site.api import api
 from ops.access.scopes import SAFE, Scope, scope_of
 from tests.keys import BAD_STATES, bearer, elsewhere, make_key
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
 ADMIN_ONLY = {"/ops/config/reload", "/ops/config/rollback/{number}"}
 PAGES = {"/", "/docs"}
 """For people: whoever may not see them is asked to log in."""
