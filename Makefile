@@ -42,6 +42,7 @@ lint: $(INSTALLED) ## format and lint, changing nothing
 
 type: $(INSTALLED) ## mypy, strict
 	$(VENV)/bin/mypy manage.py marketdata_site providers collector ops
+	$(VENV)/bin/mypy --config-file clients/python/pyproject.toml clients/python/src
 
 fmt: $(INSTALLED) ## format, and mend what lint can mend
 	$(VENV)/bin/ruff format .

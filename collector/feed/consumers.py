@@ -221,19 +221,20 @@ class Connection:
     async def _resume(self, frame: Subscribe, since: protocol.Since, channels: frozenset[str]) -> None:
         """Attach first, held; then history up to where we attached; then what was held."""
         hub, subscriber = self._hub, self._subscriber
-        missing = await judge(hub, since, channels)
-        metrics.resumed(missing.reason if missing else None)
-        if missing is not None:
-            self._join(frame, channels, missing)
+        begin = await judge(hub, since, channels)
+        if isinstance(begin, protocol.Missing):
+            metrics.resumed(begin.reason)
+            self._join(frame, channels, begin)
             return
+        metrics.resumed(None)
         top = await hub.ready()
         subscriber.position = top
-        subscriber.begin(since.position)
+        subscriber.begin(begin)
         subscriber.hold()
         hub.fanout.put(subscriber, channels)
         subscriber.mode = frame.mode_after(subscriber.mode)
-        subscriber.now(protocol.subscribed(frame_id=frame.id, position=since.position, channels=len(channels)))
-        await send_history(hub, subscriber, since=since.position, top=top)
+        subscriber.now(protocol.subscribed(frame_id=frame.id, position=begin, channels=len(channels)))
+        await send_history(hub, subscriber, since=begin, top=top)
         subscriber.release()
 
     def _come_to_the_top(self) -> None:

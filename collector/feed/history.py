@@ -74,18 +74,38 @@ class History:
         behind = sum(span.messages for span in spans) + state.top.seq - state.first
         return "too_many" if behind > max_messages else None
 
+    def kept_from(self, at: Micros) -> tuple[Position, bool]:
+        """The position before everything kept that was published at or after a time; and whether older things are kept as well."""
+        position, reaches_back = self._ring.locate(at=at)
+        if reaches_back:
+            return position, True
+        kept = log.position_at(at)
+        return position if kept is None else min(kept, position), log.is_kept_before(at)
+
+    def begin_at(self, at: Micros, *, now: Micros) -> tuple[Position, bool]:
+        """The position before everything published at or after a time; False when some of that may be deleted.
+
+        What is deleted is older than what is kept. Where nothing older is kept, it may be that there never was anything: then the
+        time lies in the hours for which rows are kept, and the first one of them began an epoch.
+        """
+        position, reaches_back = self.kept_from(at)
+        return position, reaches_back or (position.seq == 0 and at > now - _kept_us())
+
     def _is_known(self, position: Position, *, before: str, now: Micros) -> bool:
         """True when rows prove that nothing later is deleted; or nothing was published yet in an epoch that is younger than the rows."""
         opened = epoch_opened_us(position.epoch)
         if opened is None or position.epoch > before:
             return False
-        kept = timedelta(hours=settings.FEED_BATCH_HOURS) // timedelta(microseconds=1)
-        return log.has_epoch(position.epoch) or (position.seq == 0 and opened > now - kept)
+        return log.has_epoch(position.epoch) or (position.seq == 0 and opened > now - _kept_us())
 
     def known_since(self, position: Position) -> Micros | None:
         """A time before which nothing is missing behind `position`: when its batch, or at least its epoch, came about."""
         published = log.published_at(position) if epoch_opened_us(position.epoch) is not None else None
         return published or epoch_opened_us(position.epoch)
+
+
+def _kept_us() -> Micros:
+    return timedelta(hours=settings.FEED_BATCH_HOURS) // timedelta(microseconds=1)
 
 
 def joins(spans: Sequence[EpochSpan], *, after: Position, upto: Position) -> bool:

@@ -98,6 +98,11 @@ def position_at(at: Micros) -> Position | None:
     return None if row is None else Position(row[0], row[1] or 0)
 
 
+def is_kept_before(at: Micros) -> bool:
+    """True while a row published before a time is kept. Rows are deleted oldest first, so then all later ones are kept too."""
+    return FeedBatch.objects.filter(published_at__lt=from_us(at)).exists()
+
+
 def oldest_recorded(*, since: Micros) -> Micros | None:
     """The oldest `recorded_at` of what was published at or after a time and is kept, None when nothing is."""
     at = FeedBatch.objects.filter(published_at__gte=from_us(since)).aggregate(at=Min("recorded_at"))["at"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any, Literal
 
@@ -46,16 +47,24 @@ class ProtocolError(ValueError):
 
 
 class Since(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a client stands; `at` is the `at` of its last data frame, and only makes a gap's span exact."""
+    """Where a client stands, or a time from which on it wants everything.
 
-    epoch: Annotated[str, msgspec.Meta(max_length=40)]
-    seq: Seq
+    `at` is the `at` of its last data frame, and only makes a gap's span exact.
+    """
+
+    epoch: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    seq: Seq | None = None
     at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.time is None) != (self.epoch is not None and self.seq is not None):
+            raise ValueError("expected epoch and seq, or time alone")
 
     @property
-    def position(self) -> Position:
-        """As a position."""
-        return Position(self.epoch, self.seq)
+    def position(self) -> Position | None:
+        """As a position, None for a time."""
+        return None if self.epoch is None or self.seq is None else Position(self.epoch, self.seq)
 
 
 class Subscribe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="subscribe"):

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from collector.feed import log
 from collector.feed.batches import Batch, view
 from collector.feed.history import History
 from collector.feed.position import Position, read_cursor
@@ -29,16 +28,9 @@ def replay_messages(*, since: Micros | None, limit: int, after: str | None = Non
     Raises: ValueError for a cursor that is none; FeedUnavailable.
     """
     ring = ring or shared_ring()
-    position = read_cursor(after) if after is not None else _start(ring, since or 0)
-    return _page(History(ring), position, limit)
-
-
-def _start(ring: Ring, since: Micros) -> Position:
-    position, reaches_back = ring.locate(at=since)
-    if reaches_back:
-        return position
-    kept = log.position_at(since)
-    return position if kept is None else min(kept, position)
+    history = History(ring)
+    position = read_cursor(after) if after is not None else history.kept_from(since or 0)[0]
+    return _page(history, position, limit)
 
 
 def _page(history: History, position: Position, limit: int) -> Replay:

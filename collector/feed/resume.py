@@ -5,31 +5,50 @@ from collector.feed.batches import Batch, Tail, empty_tail, tails, view
 from collector.feed.filling import fill_urls, recorded_since
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
-from collector.feed.protocol import Missing, Since, epoch_began
+from collector.feed.protocol import Missing, Reason, Since, epoch_began
 from collector.feed.subscriber import Subscriber
 from marketdata_site.observability import clock
-from providers.market.types import EPOCH, Micros, to_us
+from providers.market.types import EPOCH, MINUTE_US, Micros, to_us
+
+CLOCKS_US = MINUTE_US
+"""How far the clocks of two machines that publish may differ: a time may stand in an earlier epoch than an earlier time."""
 
 
 class HistoryMoved(Exception):
     """What was there when the resume began is not any more. Retryable: a new resume judges anew."""
 
 
-async def judge(hub: Hub, since: Since, channels: frozenset[str]) -> Missing | None:
-    """None when everything behind `since` can be sent; waits until the hub stands at least there. `channels` must be filled else."""
+async def judge(hub: Hub, since: Since, channels: frozenset[str]) -> Position | Missing:
+    """The position behind which everything can be sent, or what is missing of `channels`. Waits until the hub stands there at least."""
     now = clock.now_us()
-    reason = await in_thread(hub.history.judge, since.position, now=now, max_messages=hub.limits.max_replay_messages)
+    begin, reason = await in_thread(_begin, hub, since, now)
     if reason is None:
         # Another web process may have been ahead of this one: what this client has already must not come again.
-        await hub.ready(at_least=since.position)
-        return None
-    begin = await _gap_from(hub, since)
-    return Missing(reason, begin, now, await in_thread(_fill_urls, channels, begin, now))
+        await hub.ready(at_least=begin)
+        return begin
+    gap_from = await in_thread(_gap_from, hub, since)
+    return Missing(reason, gap_from, now, await in_thread(_fill_urls, channels, gap_from, now))
 
 
-async def _gap_from(hub: Hub, since: Since) -> Micros | None:
+def _begin(hub: Hub, since: Since, now: Micros) -> tuple[Position, Reason | None]:
+    """The position that `since` means, and why what follows it can't be sent, if it can't."""
+    begin, most = since.position, hub.limits.max_replay_messages
+    if begin is None:
+        begin, is_whole = hub.history.begin_at(max(_time(since) - CLOCKS_US, 0), now=now)
+        if not is_whole:
+            return begin, "too_old"
+    return begin, hub.history.judge(begin, now=now, max_messages=most)
+
+
+def _time(since: Since) -> Micros:
+    return 0 if since.time is None else max(to_us(since.time), 0)
+
+
+def _gap_from(hub: Hub, since: Since) -> Micros | None:
+    if since.position is None:
+        return _time(since)
     begin = _micros(since.at) if since.at is not None else None
-    return begin if begin is not None else await in_thread(hub.history.known_since, since.position)
+    return begin if begin is not None else hub.history.known_since(since.position)
 
 
 def _fill_urls(channels: frozenset[str], begin: Micros | None, now: Micros) -> tuple[str, ...]:

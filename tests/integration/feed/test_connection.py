@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 
 from collector.feed import log
 from collector.feed.hub import Hub, in_thread
@@ -13,7 +15,8 @@ from collector.feed.position import Position
 from collector.feed.protocol import CloseCode
 from collector.feed.ring import STREAM
 from collector.models import FeedBatch
-from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, new_ring, valkey
+from marketdata_site.observability import clock
+from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, key_of, new_ring, valkey
 from tests.integration.feed.publishing import put
 
 Hubs = Callable[..., Hub]
@@ -286,6 +289,56 @@ async def test_gap_begins_at_the_clients_own_time_when_it_tells_it(hubs: Hubs) -
     at = "2026-11-22T14:30:00.5Z"
     answer = await Wire(hubs()).subscribe("bars.*.*", since={"epoch": top.epoch, "seq": 99, "at": at})
     assert answer["gap"]["from"] == "2026-11-22T14:30:00.500000Z"
+
+
+@pytest.mark.parametrize("kept_in", ["ring", "rows", "rows of older epochs"])
+async def test_resume_by_time_brings_everything_published_since_then(hubs: Hubs, kept_in: str) -> None:
+    await put(range(4))
+    await in_thread(_age, 3600)
+    if kept_in == "rows of older epochs":
+        await in_thread(valkey().flushall)
+    since = clock.now()
+    await put(range(4, 10))
+    if kept_in != "ring":
+        await evict_all()
+    wire, ledger = Wire(hubs()), Ledger()
+    ledger.take(answer := await wire.subscribe("bars.1m.AAPL", since={"time": since.isoformat()}))
+    assert answer["recovered"] is True
+    await wire.follow(ledger, until=6)
+    await put(range(10, 12))
+    await wire.follow(ledger, until=8 if kept_in != "ring" else 12)
+    expected = {key_of(bar(number=number)) for number in range(0 if kept_in == "ring" else 4, 12)}
+    assert ledger.seen == dict.fromkeys(expected, 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "hours", "deleted"),
+    [("too_old", 50, 0), ("too_old", 1, 2), ("too_many", 1, 0), (None, 3, 0), (None, 1, 0), (None, -1, 0)],
+)
+async def test_resume_by_time_says_when_something_of_it_is_not_kept(
+    hubs: Hubs, reason: str | None, hours: int, deleted: int
+) -> None:
+    """Ten messages: of two hours ago the first two, of now the others."""
+    await put(range(2))
+    await in_thread(_age, 7200)
+    await put(range(2, 10))
+    await evict_all()
+    await in_thread(FeedBatch.objects.filter(seq_from__lt=deleted).delete)
+    since = clock.now() - timedelta(hours=hours)
+    wire = Wire(hubs(max_replay_messages=7 if reason == "too_many" else 10))
+    answer = await wire.subscribe("bars.1m.AAPL", since={"time": since.isoformat()})
+    assert (answer["recovered"], answer.get("reason")) == (reason is None, reason)
+    if reason is not None:
+        assert answer["gap"]["from"] == since.isoformat().replace("+00:00", "Z")
+        assert answer["fill_url"].startswith("/bars?recorded_since=")
+        assert answer["seq"] == 10
+    else:
+        assert answer["seq"] == {3: 0, 1: 2, -1: 10}[hours]
+
+
+def _age(seconds: int) -> None:
+    """What is published so far was so a while ago."""
+    FeedBatch.objects.update(published_at=F("published_at") - timedelta(seconds=seconds))
 
 
 async def test_resume_while_batches_are_published_joins_without_hole_or_repeat(hubs: Hubs) -> None:

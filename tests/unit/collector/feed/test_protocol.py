@@ -1,6 +1,7 @@
 """Frames: what clients may say."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import event, example, given
@@ -23,6 +24,8 @@ def test_frames_are_read_when_they_follow_the_specification() -> None:
     since = {"epoch": EPOCH, "seq": 1234}
     frame = {"op": "subscribe", "id": "1", "channels": ["bars.1m.AAPL"], "since": since, "mode": "every"}
     assert read(frame) == Subscribe(["bars.1m.AAPL"], "1", Since(EPOCH, 1234), "every")
+    by_time = read({"op": "subscribe", "channels": ["quotes.*"], "since": {"time": "2026-11-22T14:30:00Z"}})
+    assert by_time == Subscribe(["quotes.*"], since=Since(time=datetime(2026, 11, 22, 14, 30, tzinfo=UTC)))
     assert read({"op": "unsubscribe", "channels": ["quotes.*"]}) == Unsubscribe(["quotes.*"])
     assert read({"op": "pong", "to": 7}) == Pong(7)
 
@@ -42,6 +45,13 @@ def test_frames_are_read_when_they_follow_the_specification() -> None:
         ({"op": "subscribe", "channels": ["bars.1m.*"], "since": {"epoch": EPOCH}}, "bad_frame", "seq"),
         ({"op": "subscribe", "channels": ["bars.1m.*"], "since": {"epoch": EPOCH, "seq": -1}}, "bad_frame", ">= 0"),
         ({"op": "subscribe", "channels": ["bars.1m.*"], "since": {"epoch": EPOCH, "seq": 2**53}}, "bad_frame", "<="),
+        ({"op": "subscribe", "channels": ["bars.1m.*"], "since": {}}, "bad_frame", "or time"),
+        ({"op": "subscribe", "channels": ["bars.1m.*"], "since": {"time": "2026-11-22T14:30:00"}}, "bad_frame", "timezone"),
+        (
+            {"op": "subscribe", "channels": ["bars.1m.*"], "since": {"time": "2026-11-22T14:30:00Z", "epoch": EPOCH, "seq": 1}},
+            "bad_frame",
+            "alone",
+        ),
         ({"op": "subscribe", "channels": []}, "bad_channel", "at least one"),
         ({"op": "unsubscribe", "channels": ["bars"]}, "bad_channel", "interval"),
         ({"op": "subscribe", "channels": ["bars.1m.*"], "mode": "newest"}, "unsupported_mode", "every or latest"),
