@@ -27,7 +27,8 @@ from tests.web_server import running_process
 ROOT = Path(__file__).resolve().parents[2]
 READERS = sized(short=4, long=200)
 PHASE_BATCHES, MESSAGES, PAUSE_S = sized(short=(100, 300, 0.01), long=(600, 20, 0.25))
-"""Short: more in seconds than the bound allows by far, in frames above 64 KiB. Long: two and a half minutes without hostile readers, and as long with them."""
+"""Short: more in seconds than the bound allows by far, in frames above 64 KiB. Long: two and a half minutes without hostile readers,
+and as long with them."""
 OUTSTANDING_BYTES = 524_288
 WINDOW = 2
 """Batches that are on their way at once: fewer bytes than the bound, so that no honest reader is closed however slow the machine is."""
