@@ -4,31 +4,52 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ops', '0002_bulk_operations'),
+        ("ops", "0002_bulk_operations"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('name', models.CharField(help_text='Which program has it.', max_length=60)),
-                ('prefix', models.CharField(help_text="The key's beginning, by which people tell it from others.", max_length=11)),
-                ('digest', models.CharField(help_text='SHA-256 of the whole key, which is kept nowhere.', max_length=64)),
-                ('scope', models.CharField(choices=[('read', 'read'), ('ops', 'ops'), ('admin', 'admin')], max_length=5)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(max_length=150)),
-                ('expires_at', models.DateTimeField(blank=True, help_text='From then on it opens nothing. None: never.', null=True)),
-                ('last_used_at', models.DateTimeField(help_text='To the minute: written at most once in one.', null=True)),
-                ('revoked_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("name", models.CharField(help_text="Which program has it.", max_length=60)),
+                (
+                    "prefix",
+                    models.CharField(help_text="The key's beginning, by which people tell it from others.", max_length=11),
+                ),
+                ("digest", models.CharField(help_text="SHA-256 of the whole key, which is kept nowhere.", max_length=64)),
+                ("scope", models.CharField(choices=[("read", "read"), ("ops", "ops"), ("admin", "admin")], max_length=5)),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(max_length=150)),
+                (
+                    "expires_at",
+                    models.DateTimeField(blank=True, help_text="From then on it opens nothing. None: never.", null=True),
+                ),
+                ("last_used_at", models.DateTimeField(help_text="To the minute: written at most once in one.", null=True)),
+                ("revoked_at", models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'API key',
-                'permissions': (('empower_apikey', 'Can make API keys that may change something (ops, admin)'), ('revoke_apikey', 'Can revoke API key')),
-                'default_permissions': ('add', 'view'),
-                'constraints': [models.UniqueConstraint(fields=('prefix',), name='api_key_prefix_once'), models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='api_key_has_a_name'), models.CheckConstraint(condition=models.Q(('scope__in', ['read', 'ops', 'admin'])), name='api_key_scope_is_known'), models.CheckConstraint(condition=models.Q(('digest__regex', '^[0-9a-f]{64}$')), name='api_key_digest_is_a_digest'), models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gt', models.F('created_at')), _connector='OR'), name='api_key_expires_after_it_was_made')],
+                "verbose_name": "API key",
+                "permissions": (
+                    ("empower_apikey", "Can make API keys that may change something (ops, admin)"),
+                    ("revoke_apikey", "Can revoke API key"),
+                ),
+                "default_permissions": ("add", "view"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("prefix",), name="api_key_prefix_once"),
+                    models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="api_key_has_a_name"),
+                    models.CheckConstraint(
+                        condition=models.Q(("scope__in", ["read", "ops", "admin"])), name="api_key_scope_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("digest__regex", "^[0-9a-f]{64}$")), name="api_key_digest_is_a_digest"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("expires_at", None), ("expires_at__gt", models.F("created_at")), _connector="OR"),
+                        name="api_key_expires_after_it_was_made",
+                    ),
+                ],
             },
         ),
     ]
