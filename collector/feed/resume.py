@@ -108,6 +108,8 @@ class _Sender:
         if not step.batches:
             raise HistoryMoved
         for batch in step.batches:
+            if self.position >= top:
+                break  # what follows comes by the live feed
             if batch.seq_from > self.position.seq:
                 raise HistoryMoved
             if not await self._send(batch, min(batch.end, top)):

@@ -13,7 +13,9 @@ from collector.feed import log
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
 from collector.feed.protocol import CloseCode
+from collector.feed.resume import send_history
 from collector.feed.ring import STREAM
+from collector.feed.subscriber import Subscriber
 from collector.models import FeedBatch
 from marketdata_site.observability import clock
 from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, key_of, new_ring, valkey
@@ -444,3 +446,17 @@ async def test_client_that_is_ahead_of_this_process_gets_nothing_twice(hubs: Hub
     await put(range(4, 6))
     await wire.follow(ledger, until=2)
     assert ledger.numbers == [5, 6]
+
+
+async def test_history_ends_where_the_live_feed_takes_over_however_far_the_ring_is_by_then(hubs: Hubs) -> None:
+    hub = hubs()
+    began = await hub.ready()
+    for number in range(6):
+        await put(range(number, number + 1))
+    subscriber = Subscriber(position=began, limits=hub.limits)
+    subscriber.channels = frozenset({"bars.1m.*"})
+    subscriber.begin(began)
+    top = Position(began.epoch, began.seq + 2)
+    await send_history(hub, subscriber, since=began, top=top)
+    frames = [json.loads(one.text) for one in subscriber._queue]
+    assert [(frame["from"], frame["to"]) for frame in frames] == [(began.seq, began.seq + 1), (began.seq + 1, top.seq)]
