@@ -11,11 +11,11 @@ from django.db import DatabaseError, InterfaceError
 
 from collector.feed import metrics, protocol
 from collector.feed.fanout import advance
+from collector.feed.hearing import TOO_MUCH_RETRY_SECONDS, Hearing, Said
 from collector.feed.hub import Hub, shared_hub
-from collector.feed.outstanding import NeverSent
-from collector.feed.peers import FrameRate, identity_of
+from collector.feed.peers import identity_of
 from collector.feed.position import Position
-from collector.feed.protocol import CloseCode, Pong, ProtocolError, Subscribe, Unsubscribe
+from collector.feed.protocol import CloseCode, ProtocolError, Subscribe, Unsubscribe
 from collector.feed.resume import HistoryMoved, judge, send_history
 from collector.feed.ring import FeedUnavailable
 from collector.feed.subscriber import Subscriber
@@ -25,7 +25,6 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 logger = logging.getLogger(__name__)
-TOO_MUCH_RETRY_SECONDS = 10
 GOODBYE_SECONDS = 0.2
 """How long the server gets to write the last frame when it shuts down; it tells nobody when it has."""
 
@@ -63,17 +62,12 @@ class Connection:
     def __init__(self, *, hub: Hub, subscriber: Subscriber, receive: Receive, send: Send) -> None:
         self._hub, self._subscriber = hub, subscriber
         self._receive, self._send = receive, send
-        self._frames: asyncio.Queue[protocol.ClientFrame | ProtocolError] = asyncio.Queue(hub.limits.frame_burst)
-        self._rate = FrameRate(per_s=hub.limits.max_frames_per_s, burst=hub.limits.frame_burst)
-        self._has_asked = self._has_subscribed = False
-        self._loop = asyncio.get_running_loop()
-        self._heard = self._loop.time()
+        self._hearing = Hearing(subscriber=subscriber, limits=hub.limits)
+        self._has_subscribed = False
 
     async def run(self) -> None:
         """Until either side closes. A cancellation is the server's shutdown: say so, that clients come back."""
         tasks = {asyncio.create_task(part()) for part in (self._read, self._work, self._write, self._expire)}
-        patience = self._loop.call_later(self._hub.limits.subscribe_timeout_s, self._look_for_subscribe)
-        self._idle = self._loop.call_later(self._hub.limits.idle_timeout_s, self._look_for_frames)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -86,8 +80,7 @@ class Connection:
                 await asyncio.sleep(GOODBYE_SECONDS)
             raise
         finally:
-            patience.cancel()
-            self._idle.cancel()
+            self._hearing.stop()
             await self._end(tasks)
 
     async def _end(self, tasks: set[asyncio.Task[None]]) -> None:
@@ -95,22 +88,6 @@ class Connection:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _look_for_subscribe(self) -> None:
-        if not self._has_asked:
-            limit = self._hub.limits.subscribe_timeout_s
-            self._subscriber.close(CloseCode.TOO_SILENT, reason=f"expected a subscribe within {limit:g} s", retry_in=1)
-
-    def _look_for_frames(self) -> None:
-        """Look again when the client could have been silent for too long, not after each of its frames."""
-        limit = self._hub.limits.idle_timeout_s
-        left = self._heard + limit - self._loop.time()
-        if left > 0:
-            self._idle = self._loop.call_later(left, self._look_for_frames)
-        else:
-            self._subscriber.close(
-                CloseCode.TOO_SILENT, reason=f"expected a frame, such as pong, within {limit:g} s", retry_in=1
-            )
 
     async def _write(self) -> None:
         while True:
@@ -137,38 +114,13 @@ class Connection:
                     metrics.left(message.get("code"))
                 return
             if self._subscriber.closing is None:
-                self._heard = self._loop.time()
-                self._hear(message)
-
-    def _hear(self, message: Message) -> None:
-        """Take a pong at once, and queue everything else for the worker."""
-        said: protocol.ClientFrame | ProtocolError
-        try:
-            said = self._understood(message)
-            if isinstance(said, Pong) and self._subscriber.acknowledge(said.to):
-                return  # free: the server's own frames pay for it
-        except ProtocolError as problem:
-            said = problem
-        except NeverSent as problem:
-            said = ProtocolError("never_sent", str(problem))
-        if not self._rate.allows(now=self._heard) or self._frames.full():
-            limits = self._hub.limits
-            reason = f"expected at most {limits.max_frames_per_s} frames a second, and {limits.frame_burst} at once"
-            self._subscriber.close(CloseCode.TOO_MUCH, reason=reason, retry_in=TOO_MUCH_RETRY_SECONDS)
-        else:
-            self._frames.put_nowait(said)
-
-    def _understood(self, message: Message) -> protocol.ClientFrame:
-        text = message.get("text")
-        if text is None:
-            raise ProtocolError("binary_frame", "expected a text frame with one JSON object")
-        return protocol.read_frame(text, limits=self._hub.limits)
+                self._hearing.hear(message)
 
     async def _work(self) -> None:
         while True:
-            await self._obey(await self._frames.get())
+            await self._obey(await self._hearing.next())
 
-    async def _obey(self, frame: protocol.ClientFrame | ProtocolError) -> None:
+    async def _obey(self, frame: Said) -> None:
         try:
             match frame:
                 case ProtocolError():
@@ -199,7 +151,7 @@ class Connection:
             raise ProtocolError("too_many_channels", text, frame_id=frame.id)
         if frame.since is not None and self._has_subscribed:
             raise ProtocolError("since_not_first", "expected since in a connection's first subscribe only", frame_id=frame.id)
-        self._has_asked = True
+        self._hearing.has_asked = True
         if frame.since is None:
             self._join(frame, channels)
         else:
