@@ -12,6 +12,7 @@ from django.http.request import validate_host
 
 from collector.feed.consumers import Receive, Send, say_goodbye
 from collector.feed.hub import in_thread
+from collector.feed.peers import IDENTITY
 from collector.feed.protocol import CloseCode
 from marketdata_site.key_watch import shared_watch
 from marketdata_site.line import RETRY_SECONDS, Gone, Line, Refused
@@ -71,6 +72,7 @@ class AccessCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        named = dict(scope)
         with ExitStack() as watched:
 
             async def present(text: str) -> None:
@@ -78,6 +80,7 @@ class AccessCheck:
 
             def admit(caller: Caller) -> None:
                 if caller.key is not None:
+                    named[IDENTITY] = f"key {caller.key.id}"
                     watched.enter_context(shared_watch().watching(caller.key.id, line))
 
             line = Line(receive, send, present=present)
@@ -92,13 +95,13 @@ class AccessCheck:
                 return
             except Gone:
                 return
-            await self._inner(scope, line.receive, line.send)
+            await self._inner(named, line.receive, line.send)
 
     async def _introduce(self, line: Line) -> None:
         """Hear a stranger. Raises: Refused, Gone."""
         if self._strangers >= MOST_STRANGERS:
             text = "too many connections have not said who they are; send your key in a header"
-            raise Refused(CloseCode.TOO_MANY_STRANGERS, text, retry_in=RETRY_SECONDS)
+            raise Refused(CloseCode.TOO_MUCH, text, retry_in=RETRY_SECONDS)
         self._strangers += 1
         try:
             async with asyncio.timeout(INTRODUCTION_SECONDS):
@@ -115,7 +118,7 @@ async def _ask(question: Callable[..., Caller | None], *about: Any) -> Any:
     try:
         return await in_thread(question, *about)
     except ApiError as error:
-        code = CloseCode.NOT_ALLOWED if error.retry_after is None else CloseCode.TOO_MANY_STRANGERS
+        code = CloseCode.NOT_ALLOWED if error.retry_after is None else CloseCode.TOO_MUCH
         raise Refused(code, error.message, retry_in=error.retry_after or RETRY_SECONDS) from None
     except (DatabaseError, InterfaceError):
         raise Refused(CloseCode.TRY_AGAIN, "the database that knows the keys does not answer", retry_in=2) from None

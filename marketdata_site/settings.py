@@ -291,7 +291,7 @@ FEED_RING_MESSAGES = max(1_000, _number("MARKETDATA_FEED_RING_MESSAGES", 100_000
 FEED_OUTSTANDING_BYTES = max(65_536, _number("MARKETDATA_FEED_OUTSTANDING_BYTES", 8_388_608))
 """What may be queued for and not yet acknowledged by one client of the feed; above it the client is closed."""
 FEED_CLIENT_CONNECTIONS = max(1, _number("MARKETDATA_FEED_CLIENT_CONNECTIONS", 1_000))
-"""Of one client to the feed of one web process."""
+"""Of one API key, or address without one, to the feed of one web process."""
 FEED_BATCH_HOURS = _number("MARKETDATA_FEED_BATCH_HOURS", 48)
 QUOTE_DAYS = max(1, _number("MARKETDATA_QUOTE_DAYS", 30))
 """Whole days (UTC) that quotes are kept for, today not counted."""

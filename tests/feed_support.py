@@ -184,6 +184,10 @@ class Wire:
         assert event["type"] == "websocket.close"
         return bye, event["code"]
 
+    def leave(self, code: int) -> None:
+        """Disconnect as a client may, with a code of its own."""
+        self._in.put_nowait({"type": "websocket.disconnect", "code": code})
+
     async def hang_up(self) -> None:
         """Disconnect, and let the server side end."""
         self.may_send.set()

@@ -23,7 +23,7 @@ class Limits:
     frame_burst: int = 200
     """How many may come at once: 5,000 channels in frames of 25 each. Also how many wait behind a resume."""
     max_connections: int = 1_000
-    """Of one client (see `peers.identity_of`) in a process. Programs on one machine share an address."""
+    """Of one API key, or address without one, in a process. Programs on one machine share an address."""
     subscribe_timeout_s: float = 30.0
     idle_timeout_s: float = 120.0
     """Without a frame from the client. Twelve heartbeats, each of which asks for a pong."""

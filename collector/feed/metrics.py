@@ -27,6 +27,7 @@ RECOVERED = Counter(
 CLOSED = Counter("ws_closed_total", "Connections that ended, by close code: the server's, else the client's.", ["code"])
 CLIENTS_CODES = frozenset({1000, 1001, 1005, 1006})
 """Of the codes that a client may send or leave out; the others share a label, or clients could make any number of series."""
+OUR_CODES = frozenset(int(code) for code in CloseCode)
 
 
 @contextmanager
@@ -61,5 +62,7 @@ def closed(code: CloseCode) -> None:
 
 
 def left(code: int | None) -> None:
-    """Count a connection that its client ended, or that broke."""
+    """Count a connection that its client ended, or that broke; one of our codes comes back from a close that is counted already."""
+    if code in OUR_CODES:
+        return
     CLOSED.labels(str(code) if code in CLIENTS_CODES else "other").inc()

@@ -5,10 +5,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+IDENTITY = "identity"
+"""Where in the scope of a connection whoever lets it in says whose it is."""
+
 
 def identity_of(scope: Mapping[str, Any]) -> str:
-    """Whom a connection counts for: the address of its peer, which behind a proxy that says so is the client's."""
-    return str((scope.get("client") or ["unknown"])[0])
+    """Whom a connection counts for: its API key, else the address of its peer, which behind a proxy that says so is the client's."""
+    return str(scope.get(IDENTITY) or (scope.get("client") or ["unknown"])[0])
 
 
 class Peers:

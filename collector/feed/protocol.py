@@ -30,11 +30,9 @@ class CloseCode(IntEnum):
     TOO_SILENT = 4408
     """No subscribe in time, or no frame for long."""
     TOO_MUCH = 4429
-    """Too many connections of one client, or too many frames."""
+    """Too many connections of one client, frames, bad keys of one peer, or connections that have not said who they are."""
     NOT_ALLOWED = 4401
     WRONG_ORIGIN = 4403
-    TOO_MANY_STRANGERS = 4429
-    """Too many bad keys of one peer, or too many connections that have not said who they are."""
     NO_SUCH_PATH = 4504
 
 

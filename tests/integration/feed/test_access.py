@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from collector.feed import consumers, protocol
 from collector.feed.auth_frame import Auth
 from collector.feed.hub import Hub, in_thread
+from collector.feed.peers import identity_of
 from marketdata_site import doors
 from marketdata_site.doors import AccessCheck
 from marketdata_site.observability import clock
@@ -49,8 +50,8 @@ class Visitor(Wire):
             "user": user,
         }
 
-        async def inner(_: Any, receive: Any, send: Any) -> None:
-            await consumers.serve(hub=hub, receive=receive, send=send)
+        async def inner(named: Any, receive: Any, send: Any) -> None:
+            await consumers.serve(hub=hub, receive=receive, send=send, identity=identity_of(named))
 
         self.task = asyncio.create_task(AccessCheck(inner)(scope, self._in.get, self._take))
 
@@ -159,6 +160,16 @@ async def test_client_on_this_machine_needs_no_key_but_one_that_it_sends_counts(
     visitor = Visitor(hub, peer="127.0.0.1")
     visitor.say(op="subscribe", channels=["bars.1m.AAPL"])
     assert (await visitor.told())[0] == 4401
+
+
+async def test_connections_are_counted_by_key_wherever_they_come_from_and_however_it_is_said(hubs: Hubs) -> None:
+    hub = hubs(max_connections=1)
+    key, another = await in_thread(lambda: (make_key("read"), make_key("read")))
+    assert (await Visitor(hub, key=key, peer="203.0.113.7").frame())["op"] == "hello"
+    second = Visitor(hub, peer="203.0.113.8")
+    second.introduce(key)
+    assert (await second.told())[0] == 4429
+    assert (await Visitor(hub, key=another, peer="203.0.113.7").frame())["op"] == "hello"
 
 
 def _end(key: str, how: str) -> None:

@@ -198,3 +198,14 @@ async def test_clients_and_ends_and_resumes_are_counted(hubs: Hubs) -> None:
     waited: Any = change.pop("waited")
     assert change == {"clients": 1, "left": 1, "recovered": 1, "ahead": 1, "live": 2}
     assert 4_000 <= waited < 60_000  # twice the two seconds since the rows were written
+
+
+async def test_codes_of_clients_make_no_series_and_ours_that_come_back_count_once(hubs: Hubs) -> None:
+    before = counted("ws_closed_total", code="other"), counted("ws_closed_total", code="4401")
+    for code in (4777, 4401):
+        wire = Wire(hubs())
+        await wire.frame("hello")
+        wire.leave(code)
+        await wire.task
+    assert counted("ws_closed_total", code="other") == before[0] + 1
+    assert counted("ws_closed_total", code="4401") == before[1]
