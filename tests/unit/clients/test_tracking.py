@@ -3,7 +3,7 @@
 import ast
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,19 +119,21 @@ def test_key_is_never_sent_to_another_server() -> None:
     assert rest.address("//elsewhere/bars").host == "here"
 
 
-def test_table_has_the_rows_in_their_order_and_unknown_values_empty() -> None:
-    bars = [read(Bar, {**bar("AAPL", number), "start": START + timedelta(minutes=number)}) for number in range(0)]
-    assert "start" in to_pandas(bars).columns
+def test_table_has_the_rows_in_their_order_and_the_same_types_whatever_is_unknown() -> None:
     table = to_pandas([read(Bar, bar("AAPL", 1)), read(Bar, bar("AAPL", 0))])
     assert list(table["start"].dt.minute) == [1, 0]
+    assert list(table["trade_count"]) == [1, 0]
     assert table["volume"].isna().all()
+    known = to_pandas([read(Bar, {**bar(), "volume": 5.0, "seq": 7, "recorded_at": "2025-10-08T14:31:00.123456Z"})])
+    assert list(to_pandas([]).dtypes) == list(table.dtypes) == list(known.dtypes)
+    assert {name: str(kind) for name, kind in table.dtypes.items() if name in ("start", "volume", "seq")} == {
+        "start": "datetime64[us, UTC]",
+        "volume": "float64",
+        "seq": "Int64",
+    }
+    empty = dict.fromkeys(("at", "bid", "ask", "bid_size", "ask_size", "size_unit"))
     with pytest.raises(TypeError, match="got both"):
-        to_pandas(
-            [
-                read(Bar, bar()),
-                read(Quote, {**bar(), **dict.fromkeys(("at", "bid", "ask", "bid_size", "ask_size", "size_unit"))}),
-            ]
-        )
+        to_pandas([read(Bar, bar()), read(Quote, {**bar(), **empty})])
 
 
 def test_package_needs_nothing_of_the_server() -> None:

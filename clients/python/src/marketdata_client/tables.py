@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from marketdata_client.models import Bar, Quote
 
@@ -14,31 +13,51 @@ if TYPE_CHECKING:
     import polars
 
 
+KINDS = {"float": ("float64", "Float64"), "int": ("Int64", "Int64"), "bool": ("bool", "Boolean"), "str": ("str", "String")}
+"""Of pandas and of polars: whole numbers that may be unknown stay whole, and a column of unknown values has the type of known ones."""
+
+
 def to_pandas(found: Iterable[Bar | Quote]) -> pandas.DataFrame:
     """A pandas table; rows stay in their order, and an empty one has a bar's columns."""
     import pandas
 
-    columns, times = _columns(found)
-    table = pandas.DataFrame(columns)
-    for name in times:
-        table[name] = pandas.to_datetime(table[name], utc=True)
-    return table
+    rows, kinds = _typed(found)
+    return pandas.DataFrame(
+        {
+            name: pandas.Series(
+                [getattr(row, name) for row in rows], dtype=KINDS[kind][0] if kind in KINDS else "datetime64[us, UTC]"
+            )
+            for name, kind in kinds.items()
+        }
+    )
 
 
 def to_polars(found: Iterable[Bar | Quote]) -> polars.DataFrame:
     """A polars table; rows stay in their order, and an empty one has a bar's columns."""
     import polars
 
-    columns, times = _columns(found)
-    return polars.DataFrame(columns, schema_overrides=dict.fromkeys(times, polars.Datetime("us", "UTC")), strict=False)
+    rows, kinds = _typed(found)
+    return polars.DataFrame(
+        {name: [getattr(row, name) for row in rows] for name in kinds},
+        schema={
+            name: getattr(polars, KINDS[kind][1]) if kind in KINDS else polars.Datetime("us", "UTC")
+            for name, kind in kinds.items()
+        },
+        strict=False,
+    )
 
 
-def _columns(found: Iterable[Bar | Quote]) -> tuple[dict[str, list[Any]], list[str]]:
-    """Columns by name, and which of them are times. Raises: TypeError for bars and quotes in one table."""
+def _typed(found: Iterable[Bar | Quote]) -> tuple[list[Bar | Quote], dict[str, str]]:
+    """The rows, and what each of their columns holds. Raises: TypeError for bars and quotes in one table."""
     rows = list(found)
-    kinds = {type(row) for row in rows} or {Bar}
-    if len(kinds) > 1:
+    classes = {type(row) for row in rows} or {Bar}
+    if len(classes) > 1:
         raise TypeError("expected bars or quotes, got both")
-    described = fields(kinds.pop())
-    times = [field.name for field in described if field.type in (datetime, datetime | None)]
-    return {field.name: [getattr(row, field.name) for row in rows] for field in described}, times
+    return rows, {field.name: _kind(field.type) for field in fields(classes.pop())}
+
+
+def _kind(annotation: Any) -> str:
+    """`float` of `float | None`."""
+    known: Sequence[type] = [one for one in get_args(annotation) if one is not type(None)]
+    name: str = (known[0] if known else annotation).__name__
+    return name
