@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from collector.core.messages import iso
-from marketdata_client import Backoff, Bar, Client, Filled, Gap, Message, Position, Refused, SyncClient, to_pandas
+from marketdata_client import Backoff, Bar, Client, Filled, Gap, Message, NotAllowed, Position, Refused, SyncClient, to_pandas
 from providers.market.types import MINUTE_US, from_us, to_us
 from tests.acceptance.feed.conftest import Web
 from tests.acceptance.feed.relay import Relay
@@ -129,7 +129,8 @@ def test_client_reads_bars_quotes_coverage_and_what_vendors_took_back(webs: Webs
     writer, series = Writer(), make_series("AAPL")
     starts = [OPEN + number * MINUTE_US for number in range(5)]
     writer.write(series, starts, 10.1)
-    with SyncClient(f"http://{webs().address}", attempts=1) as client:
+    address = f"http://{webs().address}"
+    with SyncClient(address, attempts=1) as client:
         bars = list(client.bars("AAPL", start=from_us(OPEN), end=from_us(starts[4]), page=2))
         assert [one.start for one in bars] == [from_us(start) for start in starts[:4]]
         assert (bars[0].close, bars[0].rev, bars[0].start.tzinfo) == (10.1, 1, UTC)
@@ -147,5 +148,10 @@ def test_client_reads_bars_quotes_coverage_and_what_vendors_took_back(webs: Webs
             assert [one.key for one in (next(feed) for _ in starts) if isinstance(one, Bar)][:4] == [one.key for one in bars]
         with pytest.raises(Refused, match="unknown_symbol"):
             list(client.bars("AAPX", start=from_us(OPEN)))
+        with SyncClient(address, api_key="md_wrong") as stranger:
+            with pytest.raises(NotAllowed):
+                list(stranger.bars("AAPL", start=from_us(OPEN)))
+            with pytest.raises(NotAllowed), stranger.subscribe("quotes.*") as feed:
+                next(feed)
         with pytest.raises(Refused, match="bad_channel"), client.subscribe("bars.AAPL") as feed:
             next(feed)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,8 +21,6 @@ ID = "subscribe"
 """An error with it is about the subscription; others are about a pong, and no reason to stop."""
 HEARTBEATS = 3
 """Without a frame for so many, the connection is dead."""
-PONG_BYTES, PONG_SECONDS = 65_536, 1.0
-"""Acknowledge after so much or so long, whichever comes first."""
 KINDS: dict[str, type[Bar] | type[Quote] | type[History]] = {"bar": Bar, "quote": Quote, "history": History}
 NOT_ALLOWED = frozenset({4401, 4403})
 logger = logging.getLogger(__name__)
@@ -134,8 +131,6 @@ class _Connection:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, take: Callable[[Json], Awaitable[None]]) -> None:
         self._socket, self._take = socket, take
         self._patience_s = 30.0
-        self._unacknowledged = 0
-        self._acknowledged_at = time.monotonic()
 
     async def run(self) -> NoReturn:
         """Raises: _Lost and what reading raises when it is over."""
@@ -151,16 +146,8 @@ class _Connection:
                     _over(frame["code"], frame["reason"], retry_in=frame["retry_in"])
                 case _:
                     await self._take(frame)
-                    await self._acknowledge(frame, len(received.data))
-
-    async def _acknowledge(self, frame: Json, size: int) -> None:
-        if frame["op"] != "data":
-            return
-        self._unacknowledged += size
-        now = time.monotonic()
-        if self._unacknowledged >= PONG_BYTES or now - self._acknowledged_at >= PONG_SECONDS:
-            await self._socket.send_str(json.dumps({"op": "pong", "to": frame["to"]}))
-            self._unacknowledged, self._acknowledged_at = 0, now
+                    if frame["op"] == "data":  # handed on: a caller that is slow lets the server see it
+                        await self._socket.send_str(json.dumps({"op": "pong", "to": frame["to"]}))
 
 
 def _over(code: int, reason: str, *, retry_in: float | None) -> NoReturn:
