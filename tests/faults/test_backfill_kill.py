@@ -37,7 +37,9 @@ from tests.integration.collector.rows import make_policy, make_provider, make_se
 from tests.waiting import wait_until
 
 SEED = 7
-SYMBOLS, SPANS = sized(short=(5, 40), long=(40, 50))
+SYMBOLS, SPANS = sized(short=(5, 40), long=(8, 63))
+DAYS = sized(short=("2025-10-08",), long=("2025-10-03", "2025-10-06", "2025-10-07", "2025-10-08"))
+"""So many spans a day; one question serves all symbols of a span."""
 WORKERS, CHILDREN = sized(short=(2, 2), long=(4, 1))
 KILLS = sized(short=5, long=10_000)
 """The short proof ends with some quiet, which saves the time of starting workers again."""
@@ -124,13 +126,13 @@ def restart(postgres):
 def test_every_job_ends_with_each_slot_written_once_though_workers_are_killed_and_servers_forget_or_restart(
     vendor, servers, tmp_path
 ):
-    begin = moment("2025-10-08 13:30")
     series = [make_series(f"DN{number:02d}") for number in range(SYMBOLS)]
-    spans = [(begin + number * timedelta(minutes=6), timedelta(minutes=5)) for number in range(SPANS)]
+    begins = [moment(f"{day} 13:30") for day in DAYS]
+    spans = [(begin + number * timedelta(minutes=6), timedelta(minutes=5)) for begin in begins for number in range(SPANS)]
     for one in series:
         for start, length in spans:
             make_job(one, start=f"{start:%Y-%m-%d %H:%M}", end=f"{start + length:%Y-%m-%d %H:%M}")
-    assert Backfill.objects.count() == SYMBOLS * SPANS
+    assert Backfill.objects.count() == SYMBOLS * SPANS * len(DAYS)
 
     chance, kills = random.Random(11), 0
     with ExitStack() as stack:
