@@ -72,6 +72,7 @@ def assert_whole(table):
     for row in rows:
         file_rows, held, missing, extra, different, rejected = row[2:8]
         assert (held, missing, extra, different, rejected) == (file_rows, "0", "0", "0", "0")
+        assert row[8:11] == ["5", "of", "5"]  # sessions
     slots_open, proven_empty = zip(*(row[-2:] for row in rows), strict=True)
     assert set(slots_open) == {"0"}
     assert proven_empty == ("0", "36", "0", "0")
