@@ -21,8 +21,18 @@ def main() -> None:
         sys.exit(f"error: {error}")
 
     from django.core.management import execute_from_command_line
+    from django.db import ProgrammingError
+    from psycopg.errors import UndefinedColumn, UndefinedTable
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+            raise
+        said = str(error).partition("\n")[0]
+        sys.exit(
+            f"error: {said}: this database is empty or older than this program; `manage.py migrate` or `make run` brings it up to date"
+        )
 
 
 if __name__ == "__main__":
