@@ -1,5 +1,6 @@
 """`/metrics` of a real web process adds up what real workers count, whichever of their processes end, and however."""
 
+import contextlib
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from marketdata_site.celery import app
 from marketdata_site.observability.slots import KINDS
 from ops.running.programs import Addresses, service_programs
 from tests.acceptance.metrics.counting import CALLS_MS
+from tests.feed_support import valkey
 from tests.waiting import wait_until
 from tests.web_server import database_url, running
 
@@ -45,8 +47,12 @@ class Service:
         )
 
     def kill(self, name: str) -> None:
-        os.killpg(self.workers[name].pid, signal.SIGKILL)
+        """All of its processes; back when the broker knows: it gives a message to whoever still seems to listen."""
+        group = self.workers[name].pid
+        os.killpg(group, signal.SIGKILL)
         self.workers.pop(name).wait()
+        wait_until(lambda: not _is_there(group), seconds=PATIENCE_S, what="the end of the worker's children")
+        valkey().ping()
 
     def count(self, worker: str, jobs: int, *, provider: str, code: str | None = None) -> None:
         for _ in range(jobs):
@@ -70,6 +76,16 @@ class Service:
             return all(seen.get(name) == value for name, value in expected.items())
 
         wait_until(is_reached, seconds=PATIENCE_S, what=f"{expected}, last seen {seen}")
+
+
+def _is_there(group: int) -> bool:
+    """Whether a process of the group lives that is more than a number for whoever has not asked what became of it."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            state = path.read_text().rpartition(")")[2].split()
+            if int(state[2]) == group and state[0] != "Z":
+                return True
+    return False
 
 
 @pytest.fixture
