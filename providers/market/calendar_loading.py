@@ -3,6 +3,7 @@
 Both are imported inside functions: they take a second, and a process that never asks for a calendar should not pay for it.
 """
 
+import threading
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
@@ -22,6 +23,8 @@ US_EQUITIES = "XNYS"
 # The library's XKRX (4.13.2) gives the last session of whatever span is read the late open of a special date that turned out to be
 # no session. So more is read than asked for, by more than any week of holidays, and cut off again.
 SPARE_DAYS = 14
+_one_at_a_time = threading.Lock()
+"""pandas silences warnings for the whole process while it reckons holidays, and each thread that is done undoes it for the others."""
 
 
 def source_of(*, name: str, hours: Hours) -> Source:
@@ -61,7 +64,8 @@ def _library_source(alias: str) -> Source:
         raise UnknownCalendar(_unknown_message(alias, names))
     name = exchange_calendars.resolve_alias(alias)
     # Any fortnight will do: a calendar's zone and bounds are constants, which the library only shows on an instance.
-    sample = exchange_calendars.get_calendar(name, start="2024-06-03", end="2024-06-14")
+    with _one_at_a_time:
+        sample = exchange_calendars.get_calendar(name, start="2024-06-03", end="2024-06-14")
     lowest, highest = sample.bound_min(), sample.bound_max()
     last_known = LATEST_DAY + SPARE_DAYS if highest is None else day_of(highest.date())
     return Source(
@@ -85,7 +89,8 @@ def _load(name: str, first_day: int, last_day: int) -> Schedule:
     from exchange_calendars.errors import NoSessionsError
 
     try:
-        calendar = exchange_calendars.get_calendar(name, start=date_of(first_day), end=date_of(last_day))
+        with _one_at_a_time:
+            calendar = exchange_calendars.get_calendar(name, start=date_of(first_day), end=date_of(last_day))
     except NoSessionsError:
         nothing = np.empty(0, dtype=np.int64)
         return Schedule.of_whole_sessions(days=nothing.astype(np.int32), opens=nothing, closes=nothing)
