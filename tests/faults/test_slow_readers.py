@@ -32,8 +32,8 @@ and as long with them."""
 OUTSTANDING_BYTES = 524_288
 WINDOW = 2
 """Batches that are on their way at once: fewer bytes than the bound, so that no honest reader is closed however slow the machine is."""
-GROWTH_BYTES = 30_000_000
-"""Below what four clients who read nothing would leave behind in the server without a bound: 10 MB each."""
+GROWTH_BYTES = 20_000_000
+"""Far below what four clients who read nothing would leave behind in the server without a bound: 10 MB each."""
 FLOOR_MS = 20
 """Below it a ratio tells of the machine's other work."""
 
