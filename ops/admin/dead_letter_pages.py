@@ -1,5 +1,6 @@
 """The pages behind the buttons of dead letters: how many, which, and what would become of them. A GET changes nothing."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -91,7 +92,7 @@ else:
     _FormView = FormView  # not subscriptable at run time
 
 
-class Act(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # unfold is published without types
+class Act(UnfoldModelAdminViewMixin, _FormView, ABC):  # type: ignore[misc]  # unfold is published without types
     """One thing to do about the jobs that `ids` names, or about all that fit the list's filters."""
 
     template_name = "admin/ops/dead_letter_act.html"
@@ -124,8 +125,9 @@ class Act(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # unfold
             return HttpResponseRedirect(reverse(LIST))
         return HttpResponseRedirect(reverse(self.after))
 
+    @abstractmethod
     def _act(self, form: forms.Form) -> str:
-        raise NotImplementedError
+        """Do it, and say so."""
 
     def _which(self) -> LetterFilter | Sequence[int]:
         """Raises: Http404 for nonsense."""

@@ -1,5 +1,6 @@
 """What an operator may say about one provider at one capability, each with a page that asks before it is done, and a log entry after."""
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -60,7 +61,7 @@ else:
     _FormView = FormView  # not subscriptable at run time
 
 
-class Act(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # unfold is published without types
+class Act(UnfoldModelAdminViewMixin, _FormView, ABC):  # type: ignore[misc]  # unfold is published without types
     """One thing to do about one provider at one capability; a GET only asks."""
 
     permission_required = OVERRIDE
@@ -98,9 +99,9 @@ class Act(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc]  # unfold
             messages.success(self.request, f"{provider.name} at {capability}: {done}.")
         return HttpResponseRedirect(reverse(LIST))
 
+    @abstractmethod
     def carry_out(self, provider: Provider, capability: Capability, asked: dict[str, Any]) -> str | None:
         """What was done, in words; None when there was nothing to do."""
-        raise NotImplementedError
 
     def _named(self) -> tuple[Provider, Capability]:
         """Raises: Http404."""
