@@ -110,7 +110,8 @@ def _look(*, now: Micros, snapshot: Snapshot, since: Micros) -> None:
         for row in Incident.objects.filter(ended_at=None, end__gt=from_us(since)).order_by("pk"):
             open_rows.setdefault((row.calendar, Interval(row.interval)), []).append(row)
         for kind in sorted(lost.keys() | open_rows.keys()):
-            _of_kind(kind, lost.get(kind, _Lost()), open_rows.get(kind, []), look)
+            if _is_looked_at(kind):
+                _of_kind(kind, lost.get(kind, _Lost()), open_rows.get(kind, []), look)
         _hear([*look.opened, *random.sample(look.open, len(look.open))][:MOST_HEARD])  # by lot, so that each has its turn
     for row in look.opened:
         _tell_opened(row)
@@ -132,6 +133,15 @@ def _lost(look: _Look, snapshot: Snapshot) -> dict[Kind, _Lost]:
         if (about := look.about.get(gap.series_id)) is not None:  # else switched on this very moment
             found.setdefault((about.calendar, gap.interval), _Lost()).add(gap)
     return found
+
+
+def _is_looked_at(kind: Kind) -> bool:
+    """Whether there is such a calendar: without one no scan finds what is missing, and nobody knows that nothing is."""
+    try:
+        get_calendar(kind[0])
+    except ValueError:
+        return False  # whoever scans says so
+    return True
 
 
 def _of_kind(kind: Kind, lost: _Lost, rows: Sequence[Incident], look: _Look) -> None:

@@ -45,10 +45,10 @@ RULES = (
     Rule(SAFE, "/ops", Scope.OPS),
     Rule(_ANY, "/ops/config", Scope.ADMIN),
     Rule(_ANY, "/ops", Scope.OPS),
-    Rule(
-        SAFE, "/", Scope.READ
-    ),  # bars, quotes, coverage, providers, /metrics, /ws/feed and all of its ops, the live page, /docs
-    Rule(_ANY, "/", Scope.ADMIN),  # nobody thought of it: rather closed than open
+    # bars, quotes, coverage, providers, /metrics, /ws/feed and all of its ops, the live page, /docs
+    Rule(SAFE, "/", Scope.READ),
+    # nobody thought of it: rather closed than open
+    Rule(_ANY, "/", Scope.ADMIN),
 )
 """The first that fits counts. docs/api.md shows the table to callers; a test holds every endpoint to it."""
 

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from collector import tasks
-from collector.models import Abandonment, Backfill, Incident
+from collector.models import Abandonment, Backfill, Incident, Instrument
 from collector.services import incidents
 from collector.services.gap_scan import scan_recent
 from collector.services.incidents import LOCK, MOST_HEARD, look_all, look_recent
@@ -212,6 +212,15 @@ def test_recent_look_does_not_end_what_it_sees_a_part_of(settings):
     look(us("2025-10-08 22:05"))
     look_all(now=us("2025-10-08 22:05"), snapshot=Snapshot())
     assert shown() == ["14:00 to 14:10, 4 of 4 open"]
+
+
+def test_incident_on_a_calendar_that_can_not_be_had_any_more_is_not_ended_unseen():
+    many = make_many(5, ("14:00", "14:10"))
+    look()
+    Instrument.objects.filter(pk__in=[one.instrument_id for one in many]).update(calendar="NOWHERE")
+    Incident.objects.update(calendar="NOWHERE")
+    look()
+    assert shown() == ["14:00 to 14:10, 5 of 5 open"]
 
 
 def test_database_holds_one_open_incident_for_a_time():
