@@ -146,13 +146,15 @@ def discard(*, chosen: QuerySet[DeadLetter], now: datetime, who: str, why: str, 
 def undo_discard(*, job_id: int, now: datetime) -> DeadLetter:
     """Make a discarded job dead again and take back the abandonment that came with it. Raises: ApiError that says why not."""
     with transaction.atomic():
+        about = Backfill.objects.filter(pk=job_id).values_list("lane", "tier").first()
+        if about is not None:  # caps before jobs, as everywhere; and no scan finds the span at the same time
+            lock_room(lane=Lane(about[0]), tier=about[1])
         job = Backfill.objects.select_for_update().filter(pk=job_id).first()
         letter = letter_of(job_id)
         if job is None or job.state != BackfillState.DISCARDED or letter.discarded_at is None:
             raise _conflict(f"job {job_id} is {letter.backfill.state}, expected discarded", code="not_discarded")
         if now >= letter.discarded_at + UNDO_WITHIN:
             raise _conflict(f"job {job_id} was discarded more than {UNDO_WITHIN.days} days ago", code="too_late")
-        lock_room(lane=Lane(job.lane), tier=job.tier)  # no scan finds the span at the same time
         _refuse_found_again(job)
         Abandonment.objects.filter(
             series_id=job.series_id, start=job.start, end=job.end, created_at=letter.discarded_at, who=letter.discarded_by
