@@ -20,7 +20,7 @@ from collector.selectors.series import find_instruments
 from collector.services import history
 from collector.services.gap_scan import Scanned
 from ops.actors import Actor
-from ops.models import AuditEntry
+from ops.audit import record
 from providers.api_errors import ApiError, NotFound
 from providers.market.types import Interval, to_us
 from providers.services import policies
@@ -184,12 +184,12 @@ def _date(bound: date) -> date:
 
 def _record(actor: Actor, asked: Range, found: Estimate, widened: int, *, now: datetime, reason: str) -> None:
     calls = {vendor.provider: vendor.requests for vendor in found.cost.vendors}
-    AuditEntry.objects.create(
-        at=now,
+    record(
         who=actor.who,
         through=actor.through,
         action="backfill_request",
-        filter=asked.as_json(),
+        now=now,
+        about=asked.as_json(),
         counts={"series": len(found.windows.within), "widened": widened, "slots": found.cost.slots, "calls": calls},
         reason=reason,
     )
