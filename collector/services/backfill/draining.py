@@ -30,12 +30,13 @@ def drain(*, worker: str, loop: EventLoopThread, seconds: float = DRAIN_S) -> in
     """Claim and run batches until nothing is due or the time is over; returns how many jobs were settled. Several may drain at once."""
     until, settled = time.monotonic() + seconds, 0
     wake(now=now())
-    while time.monotonic() < until and (batch := _next(worker)) is not None:
+    while time.monotonic() < until and (batch := next_batch(worker)) is not None:
         settled += run(batch, loop=loop)
     return settled
 
 
-def _next(worker: str) -> Batch | None:
+def next_batch(worker: str) -> Batch | None:
+    """Claim what a worker is to do next, if anything is due: a batch of recent gaps before one of history."""
     tiers = list(Tier.objects.order_by("code").values_list("code", flat=True))
     for lane in (Lane.RECENT, Lane.HISTORY):
         order = turns(tiers, draw=random.random())  # noqa: S311  no secret

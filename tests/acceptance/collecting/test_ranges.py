@@ -19,7 +19,7 @@ from django.db import connection
 
 from collector.models import Backfill, Bar, BarRevision, HistoryWait, Series
 from collector.services.backfill import running
-from collector.services.backfill.draining import drain
+from collector.services.backfill.draining import drain, next_batch
 from collector.services.gap_scan import refill_history, scan_recent
 from marketdata_site.observability.clock import now, now_us
 from ops.management.commands import backfill
@@ -59,8 +59,11 @@ def worker(world: World, *, batches: int | None = None) -> Iterator[None]:
     def work() -> None:
         left = batches
         while not stop.wait(0.05) and left != 0:
-            drain(worker="me", loop=world.loop, seconds=0.01 if batches else 5.0)
-            left = None if left is None else left - 1
+            if left is None:
+                drain(worker="me", loop=world.loop, seconds=5.0)
+            elif (batch := next_batch("me")) is not None:
+                running.run(batch, loop=world.loop)
+                left -= 1
         connection.close()
 
     thread = threading.Thread(target=work)
@@ -176,7 +179,8 @@ def test_history_goes_to_the_vendor_in_short_batches_and_a_recent_gap_before_wha
         make_series(name, collect_from=moment("2025-10-09 13:30"))
     every = [one.instrument.symbol for one in Series.objects.select_related("instrument")]
     ask(*every, "--from", "2025-09-15", "--to", "2025-09-15", "--no-wait")
-    drain(worker="me", loop=world.loop, seconds=0.01)
+    assert (batch := next_batch("me")) is not None
+    running.run(batch, loop=world.loop)
     assert len(world.control.calls()) == 8, "one round of calls"
     make_series("NEW", collect_from=moment("2025-10-08 13:30"))
     scan_recent(now=now_us(), snapshot=policies.current())
@@ -188,7 +192,8 @@ def test_history_goes_to_the_vendor_in_short_batches_and_a_recent_gap_before_wha
 def test_batch_of_history_ends_with_its_time_and_nobody_loses_an_attempt(world, series, monkeypatch):
     monkeypatch.setitem(running.MOST_SECONDS, "history", 0.0)
     ask("AAA", *RANGE, "--no-wait")
-    drain(worker="me", loop=world.loop, seconds=0.01)
+    assert (batch := next_batch("me")) is not None
+    running.run(batch, loop=world.loop)
     job = Backfill.objects.exclude(tries=[]).get()
     assert (job.state, job.attempts, job.tries[-1]["code"]) == ("parked", 0, "out_of_time")
     assert 4 < (job.due_at - now()).total_seconds() <= 7
