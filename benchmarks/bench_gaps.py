@@ -16,7 +16,8 @@ from benchmarks.rows import row
 from collector.core.spans import spans_of, to_literal
 from collector.models import Instrument, Series
 from collector.selectors.coverage import coverage_of
-from collector.selectors.gaps import Gap, Scope, find_gaps
+from collector.selectors.gaps import Gap, find_gaps
+from collector.selectors.scopes import Scope
 from providers.market.calendar import get_calendar
 from providers.market.types import MINUTE_US, Interval, to_us
 from providers.policy import Snapshot

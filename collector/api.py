@@ -25,9 +25,9 @@ from collector.quotes_api import router as quotes_router
 from collector.selectors.bars import BarsQuery, Page, bars_page
 from collector.selectors.coverage_states import states_of
 from collector.selectors.gap_pages import gaps_page
-from collector.selectors.gaps import Scope
 from collector.selectors.instruments import instruments_page
 from collector.selectors.recorded_bars import RecordedQuery, recorded_page
+from collector.selectors.scopes import Scope
 from collector.selectors.series import find_instruments, find_series
 from marketdata_site.observability import clock
 from providers.api_errors import ApiError, refuse_unknown

@@ -13,9 +13,10 @@ from django.db import transaction
 
 from collector.models import Tier
 from collector.selectors.asked_ranges import Windows, windows_of
-from collector.selectors.gaps import Scope, find_gaps
+from collector.selectors.gaps import find_gaps
 from collector.selectors.history_cost import Cost, OutOfReach, cost_of
 from collector.selectors.range_progress import RangeProgress, progress_of
+from collector.selectors.scopes import Scope
 from collector.selectors.series import find_instruments
 from collector.services import history
 from collector.services.gap_scan import Scanned

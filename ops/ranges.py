@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from collector.models import RangeInvalidation, Series
-from collector.selectors.gaps import Scope, series_ids
+from collector.selectors.scopes import Scope, series_ids
 from collector.selectors.series import find_series, parameters_of
 from collector.services.evidence_revoking import Revoked, Span, believed, revoke
 from collector.services.gap_scan import scan

@@ -7,7 +7,8 @@ from collector.core.expected import ALWAYS, FOREVER
 from collector.core.gaps import Grid
 from collector.models import Series
 from collector.selectors.expected import horizon, listing
-from collector.selectors.gaps import Bound, Scope, grid_between, series_ids
+from collector.selectors.grids import Bound, grid_between
+from collector.selectors.scopes import Scope, series_ids
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Interval, Micros, from_us
 

@@ -6,7 +6,8 @@ from datetime import date
 from itertools import islice
 
 from collector.selectors import cursors
-from collector.selectors.gaps import Gap, Scope, find_gaps, series_ids
+from collector.selectors.gaps import Gap, find_gaps
+from collector.selectors.scopes import Scope, series_ids
 from providers.api_errors import ApiError
 from providers.market.types import Micros
 from providers.policy import Snapshot

@@ -11,7 +11,9 @@ from collector.core.spans import to_literal
 from collector.models.backfills import OPEN_STATES, BackfillState
 from collector.selectors.asked_ranges import Window
 from collector.selectors.attended import TAKEN_STATES, oldest_start
-from collector.selectors.gaps import SESSION_REACH_DAYS, Bound, Scope, find_gaps, grid_between
+from collector.selectors.gaps import find_gaps
+from collector.selectors.grids import SESSION_REACH_DAYS, Bound, grid_between
+from collector.selectors.scopes import Scope
 from providers.market.calendar import get_calendar
 from providers.market.days import date_of
 from providers.market.types import Hours, Interval, Micros, from_us

@@ -8,7 +8,8 @@ from datetime import date
 from django.db.models import QuerySet
 
 from collector.models import Series
-from collector.selectors.gaps import Scope, find_gaps
+from collector.selectors.gaps import find_gaps
+from collector.selectors.scopes import Scope
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Micros
 from providers.policy import Snapshot

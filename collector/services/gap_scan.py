@@ -13,7 +13,9 @@ from collector.core.oldest import Oldest
 from collector.models import Tier
 from collector.models.backfills import Lane
 from collector.queues import ring_drain
-from collector.selectors.gaps import Bound, Gap, Scope, find_gaps
+from collector.selectors.gaps import Gap, find_gaps
+from collector.selectors.grids import Bound
+from collector.selectors.scopes import Scope
 from collector.services import gap_rows, history_waits
 from collector.services.backfill_room import key_of, lock_rooms, room, rooms
 from collector.services.gap_resolving import resolve_covered

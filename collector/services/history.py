@@ -9,7 +9,8 @@ from django.db import connection, transaction
 
 from collector.schemas import BackfillJob, Priority
 from collector.selectors.asked_ranges import Window
-from collector.selectors.gaps import Bound, Scope
+from collector.selectors.grids import Bound
+from collector.selectors.scopes import Scope
 from collector.services.gap_scan import Scanned, scan
 from providers.market.types import Interval, Micros, from_us
 from providers.policy import Snapshot

@@ -15,8 +15,9 @@ from django.db import transaction
 from collector.core.causes import Cause
 from collector.core.incidents import Grown, Known, crowded, grown, missing_series
 from collector.models import Incident, Series
-from collector.selectors.gaps import Gap, Scope, find_gaps
+from collector.selectors.gaps import Gap, find_gaps
 from collector.selectors.incident_jobs import heard_of
+from collector.selectors.scopes import Scope
 from collector.services.gap_scan import is_ours, recent_from
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Interval, Micros, MicrosArray, from_us, to_us

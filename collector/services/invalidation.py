@@ -18,7 +18,8 @@ from collector.models import Backfill, BackfillState, Coverage, DeadLetter, Rang
 from collector.models.backfills import WAITING_STATES, Lane
 from collector.queues import ring_drain
 from collector.selectors.asked_ranges import Window, windows_of
-from collector.selectors.gaps import Gap, Scope, find_gaps
+from collector.selectors.gaps import Gap, find_gaps
+from collector.selectors.scopes import Scope
 from collector.services import gap_rows
 from collector.services.backfill_room import key_of, lock_rooms, rooms
 from collector.services.evidence_revoking import SESSION_REACH, Span, forget

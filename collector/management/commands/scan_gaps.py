@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from collector.core.times import parse_bound
 from collector.gap_table import as_json, as_text
 from collector.models import Instrument, Tier
-from collector.selectors.gaps import Scope, find_gaps, reach_of
+from collector.selectors.gaps import find_gaps
+from collector.selectors.scopes import Scope, reach_of
 from collector.services.gap_scan import scan
 from marketdata_site.observability import clock
 from providers.market.types import Interval

@@ -6,7 +6,7 @@ import pytest
 
 from collector.models import Backfill, Series
 from collector.selectors.coverage import coverage_of
-from collector.selectors.gaps import Scope
+from collector.selectors.scopes import Scope
 from collector.services.backfill.draining import drain
 from collector.services.gap_scan import scan
 from marketdata_site.observability.clock import now_us

@@ -51,6 +51,14 @@ def ask(*words: str) -> list[str]:
     return out.getvalue().splitlines()
 
 
+def run_one_batch(world: World) -> bool:
+    """Whether there was one."""
+    batch = next_batch("me")
+    if batch is not None:
+        running.run(batch, loop=world.loop)
+    return batch is not None
+
+
 @contextmanager
 def worker(world: World, *, batches: int | None = None) -> Iterator[None]:
     """Somebody who works off what is due meanwhile; as many batches as said."""
@@ -61,8 +69,7 @@ def worker(world: World, *, batches: int | None = None) -> Iterator[None]:
         while not stop.wait(0.05) and left != 0:
             if left is None:
                 drain(worker="me", loop=world.loop, seconds=5.0)
-            elif (batch := next_batch("me")) is not None:
-                running.run(batch, loop=world.loop)
+            elif run_one_batch(world):
                 left -= 1
         connection.close()
 
@@ -179,8 +186,7 @@ def test_history_goes_to_the_vendor_in_short_batches_and_a_recent_gap_before_wha
         make_series(name, collect_from=moment("2025-10-09 13:30"))
     every = [one.instrument.symbol for one in Series.objects.select_related("instrument")]
     ask(*every, "--from", "2025-09-15", "--to", "2025-09-15", "--no-wait")
-    assert (batch := next_batch("me")) is not None
-    running.run(batch, loop=world.loop)
+    run_one_batch(world)
     assert len(world.control.calls()) == 8, "one round of calls"
     make_series("NEW", collect_from=moment("2025-10-08 13:30"))
     scan_recent(now=now_us(), snapshot=policies.current())
@@ -192,8 +198,7 @@ def test_history_goes_to_the_vendor_in_short_batches_and_a_recent_gap_before_wha
 def test_batch_of_history_ends_with_its_time_and_nobody_loses_an_attempt(world, series, monkeypatch):
     monkeypatch.setitem(running.MOST_SECONDS, "history", 0.0)
     ask("AAA", *RANGE, "--no-wait")
-    assert (batch := next_batch("me")) is not None
-    running.run(batch, loop=world.loop)
+    run_one_batch(world)
     job = Backfill.objects.exclude(tries=[]).get()
     assert (job.state, job.attempts, job.tries[-1]["code"]) == ("parked", 0, "out_of_time")
     assert 4 < (job.due_at - now()).total_seconds() <= 7

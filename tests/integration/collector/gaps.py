@@ -11,7 +11,8 @@ from psycopg.types.range import Range
 
 from collector.core.spans import spans_of, to_literal
 from collector.models import Series
-from collector.selectors.gaps import Gap, Scope, find_gaps
+from collector.selectors.gaps import Gap, find_gaps
+from collector.selectors.scopes import Scope
 from providers.market.days import date_of
 from providers.market.types import Interval, MicrosArray, from_us
 from providers.policy import Snapshot

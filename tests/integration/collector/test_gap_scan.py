@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from collector import tasks
 from collector.models import Abandonment, Backfill, DeadLetter, Tier
 from collector.models.backfills import BackfillState, Lane
-from collector.selectors.gaps import Scope
+from collector.selectors.scopes import Scope
 from collector.services.gap_resolving import resolve_covered
 from collector.services.gap_scan import LOCK_RECENT, scan, scan_older, scan_recent
 from providers.market.calendar import get_calendar

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from collector.models import Backfill, Tier
-from collector.selectors.gaps import Scope
+from collector.selectors.scopes import Scope
 from collector.services.backfill_room import lock_rooms
 from collector.services.gap_scan import scan
 from providers.policy import Snapshot

@@ -15,7 +15,7 @@ from collector.core.closures import vanished
 from collector.core.spans import inside
 from collector.models import CalendarOverride, Instrument, Series
 from collector.selectors.coverage import coverage_of
-from collector.selectors.gaps import Scope, reach_of
+from collector.selectors.scopes import Scope, reach_of
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, MINUTE_US, SECOND_US, Hours, Interval, from_us
 from providers.services import policies

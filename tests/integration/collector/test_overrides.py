@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from collector.models import Backfill, CalendarOverride, DeadLetter, Tier
 from collector.selectors.coverage import coverage_of
-from collector.selectors.gaps import Scope
+from collector.selectors.scopes import Scope
 from collector.services.gap_scan import scan
 from collector.services.live import plan
 from collector.services.quote_plan import plan_quotes
