@@ -5,7 +5,6 @@ import io
 import os
 import signal
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ops.running import supervisor as rooms
 from ops.running.log import PrefixedLog
 from ops.running.restarts import MAX_QUICK_ENDS, STEADY_SECONDS, Record
 from ops.running.supervisor import Program, Supervisor
+from tests.waiting import wait_until
 
 STAY = "import signal, time; print('up', flush=True); time.sleep(600)"
 
@@ -115,7 +115,7 @@ def test_supervisor_kills_a_program_and_its_children_when_they_ignore_the_reques
 
     assert run.run(stop) == 0
     assert run.says("did not stop")
-    assert not any(map(_alive, pids()))
+    wait_until(lambda: not any(map(_alive, pids())), seconds=60, what="the end of both")  # a killed one takes a moment to go
 
 
 def test_supervisor_signals_the_program_alone_so_that_a_worker_can_end_its_pool() -> None:
@@ -184,10 +184,7 @@ def test_programs_end_when_the_supervisor_is_killed() -> None:
         return pid
 
     pid = asyncio.run(kill())
-    deadline = time.monotonic() + 60
-    while _alive(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not _alive(pid), seconds=60, what="its end")
 
 
 def test_record_forgets_quick_ends_when_a_program_ran_steadily() -> None:
