@@ -18,6 +18,11 @@ GAPS_FOUND = Counter(
     ["interval"],
 )
 BACKFILLS_ENQUEUED = Counter("backfill_jobs_enqueued_total", "Backfill jobs that scans made, by tier.", ["tier"])
+MARKS = Counter(
+    "feed_marks_total",
+    "Slots of a tier that the feed was told of, by what was said: complete, or overdue with series missing.",
+    ["tier", "interval", "state"],
+)
 GAPS_DROPPED = Counter(
     "gaps_dropped_total", "Gaps that found no room under their cap, by tier; later scans find them again.", ["tier"]
 )
@@ -36,6 +41,11 @@ def backfills_enqueued(*, tier: str, count: int) -> None:
 def gaps_dropped(*, tier: str, count: int) -> None:
     """Count gaps that found no room under a cap."""
     GAPS_DROPPED.labels(tier).inc(count)
+
+
+def mark_told(*, tier: str, interval: str, is_complete: bool) -> None:
+    """Count a mark."""
+    MARKS.labels(tier, interval, "complete" if is_complete else "overdue").inc()
 
 
 def job_done(*, kind: str, settled: Mapping[str, int]) -> None:

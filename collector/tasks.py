@@ -26,6 +26,9 @@ from collector.services.gap_scan import scan_recent as scan_recent_gaps
 from collector.services.incidents import delete_old as delete_old_incidents
 from collector.services.incidents import look_all, look_recent
 from collector.services.live import plan
+from collector.services.marks import delete_old as delete_old_marks
+from collector.services.marks import tell_all_marks
+from collector.services.marks import tell_marks as tell_marks_of
 from collector.services.quote_plan import plan_quotes as plan_due_quotes
 from collector.services.quote_retention import drop_old_quotes
 from collector.services.quoting import collect_quotes
@@ -86,6 +89,7 @@ def fetch_bars(job: dict[str, Any]) -> None:
     checked = BarsFetchJob.model_validate(job)
     if not _is_stale(checked):
         collect_bars(checked, now=now_us(), loop=vendor_loop())
+        tell_marks_of(tier=checked.tier, interval=checked.interval, snapshot=policies.current(), now=now_us())
         report_process(now=now())
 
 
@@ -149,6 +153,12 @@ def sweep_feed() -> None:
         log.info("published %d batches that were left behind", count, extra={"action": "feed_swept"})
 
 
+@shared_task(name="collector.tasks.tell_marks")
+def tell_marks() -> None:
+    """Tell what no live job's end told: slots that were filled otherwise, and those that are overdue."""
+    tell_all_marks(snapshot=policies.current(), now=now_us())
+
+
 @shared_task(name="collector.tasks.drain_backfills")
 def drain_backfills() -> None:
     """Work off backfill jobs that are due."""
@@ -198,6 +208,7 @@ def look_after_tables() -> None:
     ensure_partitions(QUOTES, range(day - 1, day + DAYS_AHEAD + 1))
     drop_old_quotes(now=now())
     delete_old_batches(now=now())
+    delete_old_marks(now=now())
     delete_old_backfills(now=now())
     delete_old_incidents(now=now())
     forget_gone_processes(now=now())

@@ -44,6 +44,11 @@ app.conf.update(
             "schedule": EverySecond(5),
             "options": {"queue": "maintenance", "expires": 5},
         },
+        "tell-marks": {
+            "task": "collector.tasks.tell_marks",
+            "schedule": EverySecond(10),
+            "options": {"queue": "maintenance", "expires": 10},
+        },
         "sample-health": {
             "task": "providers.tasks.sample_health",
             "schedule": EverySecond(10),

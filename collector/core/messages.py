@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 import numpy as np
 
+from collector.core.marks import SlotCount
 from collector.core.quotes import CheckedQuotes
 from providers.market.quotes import SIZE_UNITS
 from providers.market.types import BarBatch, Interval, MicrosArray, from_us
@@ -131,6 +132,21 @@ def quote_messages(
         }
         for place, bid, ask, bid_size, ask_size, unit, at, is_crossed, is_locked, has_vendor_time, rev in columns
     ]
+
+
+def mark_message(*, tier: str, interval: Interval, count: SlotCount) -> dict[str, object]:
+    """That a slot is complete for all series of a tier, or overdue."""
+    return {
+        "type": "mark",
+        "tier": tier,
+        "interval": interval.value,
+        "start": iso(count.start),
+        "end": iso(count.start + interval.us),
+        "complete": count.is_complete,
+        "expected": count.expected,
+        "held": count.held,
+        "empty": count.empty,
+    }
 
 
 def of_series(label: SeriesLabel, interval: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Mode `latest`: of what a slow reader has not had yet, the newest message of each series and instrument. Pure."""
+"""Mode `latest`: of what a slow reader has not had yet, the newest message of each series, instrument and tier. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ class _Identity(msgspec.Struct, frozen=True):
 
     type: str = ""
     symbol: str = ""
+    tier: str = ""
     mic: str = ""
     interval: str = ""
     hours: str = ""
@@ -22,6 +23,7 @@ class _Identity(msgspec.Struct, frozen=True):
     start: str = ""
     at: str = ""
     rev: int = 0
+    complete: bool = False
 
 
 _identities = msgspec.json.Decoder(_Identity)
@@ -46,11 +48,13 @@ def messages_of(seen: View, *, channels: frozenset[str]) -> list[Message]:
 
 def _message(seq: int, text: bytes) -> Message:
     one = _identities.decode(text)
-    key = (one.type, one.symbol, one.mic, one.interval, one.hours, one.adjustment)
+    key = (one.type, one.symbol or one.tier, one.mic, one.interval, one.hours, one.adjustment)
     if one.type == "bar":
         age = (one.start, one.rev)
     elif one.type == "quote":
         age = (one.at.rstrip("Z"), one.rev)  # a time with a fraction sorts behind the same one without
+    elif one.type == "mark":
+        age = (one.start, int(one.complete))
     else:
         age = ("", 0)  # the later one counts
     return Message(key, age, seq, text)

@@ -42,6 +42,16 @@ def publish(*, batch_ids: Sequence[int]) -> None:
         )
 
 
+def publish_committed() -> None:
+    """Return when everything that is committed now has its place in the feed, whoever gives it.
+
+    Call it outside of a transaction. Raises: FeedUnavailable.
+    """
+    batch_ids = list(FeedBatch.objects.filter(published_at=None).order_by("id").values_list("id", flat=True))
+    for begin in range(0, len(batch_ids), CHUNK_BATCHES):
+        _publish_chunk(batch_ids[begin : begin + CHUNK_BATCHES], waits=True)
+
+
 def publish_unpublished(*, older_than_s: float, limit: int) -> int:
     """Publish at most `limit` batches that were written `older_than_s` ago or earlier and not published, oldest first; answer how many.
 
@@ -73,12 +83,15 @@ def _is_only_sweeper() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _publish_chunk(batch_ids: Sequence[int]) -> int:
-    """Ranges and stamps of what is ours to publish, in one transaction. The rows' locks keep every batch to one publisher."""
+def _publish_chunk(batch_ids: Sequence[int], *, waits: bool = False) -> int:
+    """Ranges and stamps of what is ours to publish, in one transaction. The rows' locks keep every batch to one publisher.
+
+    `waits`: until others have published or left what they hold. Who waits holds no row of a batch that somebody waits for.
+    """
     ring = shared_ring()
     with transaction.atomic():
         log.hold_stamp_lock()
-        rows = FeedBatch.objects.select_for_update(skip_locked=True).filter(id__in=batch_ids, published_at=None)
+        rows = FeedBatch.objects.select_for_update(skip_locked=not waits).filter(id__in=batch_ids, published_at=None)
         stamped = [_publish_row(ring, row) for row in rows.order_by("id")]
         transaction.on_commit(partial(_confirm, ring, stamped))
     return len(stamped)

@@ -1,7 +1,7 @@
 """Channels, wildcards and which messages they match. Pure.
 
-A channel is `bars.<interval>.<symbol>` or `quotes.<symbol>`, split at its first dots only, since symbols may hold dots
-(`bars.1m.BRK.B`, `quotes.USDJPY.BID`). `*` stands for a whole interval or a whole symbol, never for a part of one.
+A channel is `bars.<interval>.<symbol>`, `marks.<interval>.<tier>` or `quotes.<symbol>`, split at its first dots only, since symbols may hold dots
+(`bars.1m.BRK.B`, `quotes.USDJPY.BID`). `*` stands for a whole interval, symbol or tier, never for a part of one.
 """
 
 import re
@@ -14,7 +14,7 @@ from providers.market.types import Interval
 ANY = "*"
 INTERVALS = tuple(interval.value for interval in Interval)
 _SYMBOL = re.compile(r"[^\s*\x00-\x1f\x7f]{1,64}")
-GRAMMAR = "bars.<interval>.<symbol> or quotes.<symbol>, where * may stand for a whole interval or symbol"
+GRAMMAR = "bars.<interval>.<symbol>, marks.<interval>.<tier> or quotes.<symbol>, where * may stand for a whole interval, symbol or tier"
 
 
 class BadChannel(ValueError):
@@ -26,18 +26,18 @@ def check_channel(text: str) -> str:
     kind, _, rest = text.partition(".")
     if kind == "quotes":
         return _with_symbol(text, rest)
-    if kind != "bars":
+    if kind not in {"bars", "marks"}:
         raise BadChannel(f"expected {GRAMMAR}, got {text[:100]!r}")
     interval, _, symbol = rest.partition(".")
     if interval != ANY and interval not in INTERVALS:
         raise BadChannel(f"expected an interval of {', '.join(INTERVALS)} or * in {text[:100]!r}, got {interval[:20]!r}")
-    return _with_symbol(text, symbol)
+    return _with_symbol(text, symbol, "symbol" if kind == "bars" else "tier")
 
 
-def _with_symbol(text: str, symbol: str) -> str:
+def _with_symbol(text: str, symbol: str, noun: str = "symbol") -> str:
     if symbol != ANY and not _SYMBOL.fullmatch(symbol):
         raise BadChannel(
-            f"expected a symbol of 1 to 64 characters or a whole * at the end of {text[:100]!r}, got {symbol[:70]!r}"
+            f"expected a {noun} of 1 to 64 characters or a whole * at the end of {text[:100]!r}, got {symbol[:70]!r}"
         )
     return text
 
@@ -48,6 +48,7 @@ class MessageHead(msgspec.Struct, frozen=True):
     type: str = ""
     symbol: str = ""
     interval: str = ""
+    tier: str = ""
 
 
 def channels_of(head: MessageHead) -> tuple[str, ...]:
@@ -55,6 +56,8 @@ def channels_of(head: MessageHead) -> tuple[str, ...]:
     symbol, interval = head.symbol, head.interval
     if head.type in {"bar", "history"}:
         return (f"bars.{interval}.{symbol}", f"bars.{interval}.*", f"bars.*.{symbol}", "bars.*.*")
+    if head.type == "mark":
+        return (f"marks.{interval}.{head.tier}", f"marks.{interval}.*", f"marks.*.{head.tier}", "marks.*.*")
     if head.type == "quote":
         return (f"quotes.{symbol}", "quotes.*")
     return ()

@@ -3,7 +3,7 @@
 from collector.models.backfills import Abandonment, Backfill, BackfillState, DeadLetter, HistoryWait, RangeInvalidation
 from collector.models.bars import Bar, BarAlternate, BarRevision, DailyBar, RejectedBar, Withdrawal
 from collector.models.coverage import Absence, Coverage
-from collector.models.feed import FeedBatch
+from collector.models.feed import FeedBatch, FeedMark
 from collector.models.incidents import Incident
 from collector.models.instruments import Instrument, Series, Tier
 from collector.models.overrides import CalendarOverride, OverrideKind
@@ -22,6 +22,7 @@ __all__ = [
     "DailyBar",
     "DeadLetter",
     "FeedBatch",
+    "FeedMark",
     "HistoryWait",
     "Incident",
     "Instrument",

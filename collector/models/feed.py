@@ -1,7 +1,10 @@
-"""The durable log behind the feed's ring."""
+"""The durable log behind the feed's ring, and what was told on it of whole intervals."""
 
 from django.db import models
 from django.db.models import Q
+
+from collector.models.instruments import Tier
+from providers.market.types import Interval
 
 
 class FeedBatch(models.Model):
@@ -32,4 +35,28 @@ class FeedBatch(models.Model):
             models.Index(fields=["id"], condition=Q(published_at=None), name="feed_batch_unpublished"),
             models.Index(fields=["epoch", "seq_to"], name="feed_batch_position"),
             models.Index(fields=["published_at", "id"], name="feed_batch_published"),
+        )
+
+
+class FeedMark(models.Model):
+    """A slot of an interval that was told to be complete for all series of a tier, or overdue: each once, complete at last.
+
+    The counts are those that were told; `start` is the slot's. Rows stay seven days.
+    """
+
+    tier = models.ForeignKey(Tier, on_delete=models.CASCADE, db_index=False, related_name="+")
+    interval = models.CharField(max_length=4, choices=[(i.value, i.value) for i in Interval])
+    start = models.DateTimeField()
+    is_complete = models.BooleanField()
+    expected = models.PositiveIntegerField(help_text="Series that must have the slot.")
+    held = models.PositiveIntegerField(help_text="Those that had a bar.")
+    empty = models.PositiveIntegerField(help_text="Those that provably had no trade.")
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["tier", "interval", "start", "is_complete"], name="mark_once"),
+            models.CheckConstraint(
+                condition=Q(is_complete=False) | Q(expected=models.F("held") + models.F("empty")), name="mark_complete_is_whole"
+            ),
         )

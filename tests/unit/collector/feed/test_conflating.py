@@ -11,7 +11,7 @@ from collector.feed.conflating import Conflation, messages_of
 from collector.feed.position import Position
 
 EPOCH = "19aabdd537b-3f2a91"
-ALL = frozenset({"bars.*.*", "quotes.*"})
+ALL = frozenset({"bars.*.*", "marks.*.*", "quotes.*"})
 SERIES = ("symbol", "mic", "interval", "hours", "adjustment")
 
 bars = st.fixed_dictionaries(
@@ -96,3 +96,17 @@ def test_notices_of_history_give_way_to_the_last_one_and_positions_need_no_messa
     assert [frame["messages"][0]["start"] for frame in frames(conflation, 0, 9999)] == ["1"]
     conflation.fold([], upto=Position(EPOCH, 9), at=1)
     assert [(frame["to"], frame["messages"]) for frame in frames(conflation, 2, 9999)] == [(9, [])]
+
+
+def test_newest_mark_of_each_tier_and_interval_is_left_and_of_one_slot_the_complete_one() -> None:
+    def mark(tier: str, start: str, *, complete: bool) -> dict[str, Any]:
+        return {"type": "mark", "tier": tier, "interval": "1m", "start": start, "complete": complete}
+
+    conflation = Conflation()
+    told = [mark("T0", "1", complete=True), mark("T0", "2", complete=True), mark("T0", "2", complete=False)]
+    assert fold(conflation, [*told, mark("T1", "1", complete=False), mark("T0", "1", complete=True)], 0) == 3
+    (frame,) = frames(conflation, 0, 9999)
+    assert [(one["tier"], one["start"], one["complete"]) for one in frame["messages"]] == [
+        ("T0", "2", True),
+        ("T1", "1", False),
+    ]

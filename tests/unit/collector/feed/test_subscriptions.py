@@ -11,17 +11,22 @@ from collector.feed.subscriptions import INTERVALS, BadChannel, ChannelIndex, Me
 SYMBOLS = ["AAPL", "BRK.B", "BTC/USDT", "^GSPC", "USDJPY.BID", "*"]
 heads = st.builds(
     MessageHead,
-    type=st.sampled_from(["bar", "history", "quote", "something new"]),
+    type=st.sampled_from(["bar", "history", "quote", "mark", "something new"]),
+    tier=st.sampled_from(["T0", "T1"]),
     symbol=st.sampled_from(SYMBOLS[:-1]),
     interval=st.sampled_from(INTERVALS),
 )
 channels = st.one_of(
     st.builds("bars.{}.{}".format, st.sampled_from([*INTERVALS, "*"]), st.sampled_from(SYMBOLS)),
     st.builds("quotes.{}".format, st.sampled_from(SYMBOLS)),
+    st.builds("marks.{}.{}".format, st.sampled_from([*INTERVALS, "*"]), st.sampled_from(["T0", "T1", "*"])),
 )
 
 
-@pytest.mark.parametrize("text", ["bars.1m.BRK.B", "quotes.USDJPY.BID", "bars.1m.*", "bars.*.AAPL", "bars.*.*", "quotes.*"])
+@pytest.mark.parametrize(
+    "text",
+    ["bars.1m.BRK.B", "quotes.USDJPY.BID", "bars.1m.*", "bars.*.AAPL", "bars.*.*", "quotes.*", "marks.1m.T0", "marks.*.*"],
+)
 def test_channel_is_accepted_when_it_splits_at_its_first_dots_only(text: str) -> None:
     assert check_channel(text) == text
 
@@ -34,6 +39,8 @@ def test_channel_is_accepted_when_it_splits_at_its_first_dots_only(text: str) ->
         ("bars.*", "a symbol of 1 to 64"),
         ("bars.2m.AAPL", "an interval of 1m"),
         ("bars.1m.", "a symbol of 1 to 64"),
+        ("marks.1m", "a tier of 1 to 64"),
+        ("marks.2m.T0", "an interval of 1m"),
         ("bars.1m.AA*", "a whole *"),
         ("quotes.A B", "a symbol of 1 to 64"),
         ("quotes." + "A" * 65, "a symbol of 1 to 64"),
@@ -63,6 +70,13 @@ def test_wildcards_match_by_interval_and_by_symbol() -> None:
     assert matches(channels=["bars.1d.*"], head=head)
     assert matches(channels=["bars.*.BRK.B"], head=head)
     assert not matches(channels=["bars.1d.BRK", "bars.1m.*", "quotes.*", "bars.*.B"], head=head)
+
+
+def test_marks_match_by_interval_and_by_tier() -> None:
+    head = MessageHead(type="mark", tier="T0", interval="1m")
+    for channel in ("marks.1m.T0", "marks.1m.*", "marks.*.T0", "marks.*.*"):
+        assert matches(channels=[channel], head=head)
+    assert not matches(channels=["marks.1m.T1", "marks.5m.*", "bars.*.*", "quotes.*"], head=head)
 
 
 @given(st.lists(heads, max_size=30), st.frozensets(channels, max_size=6))
