@@ -1,4 +1,4 @@
-"""How fast what is missing is found among 10,000 series and 20 sessions of minutes.
+"""How fast what is missing is found among 10,000 series and 20 sessions of minutes, and how far the newest minutes are complete.
 
 Rival: the same question asked a series at a time, by `coverage_of`, which counts slots in Python; of some of the series, scaled up.
 python -m benchmarks gaps
@@ -17,6 +17,7 @@ from collector.core.spans import spans_of, to_literal
 from collector.models import Instrument, Series
 from collector.selectors.coverage import coverage_of
 from collector.selectors.gaps import Gap, find_gaps
+from collector.selectors.marks import recent_slots
 from collector.selectors.scopes import Scope
 from providers.market.calendar import get_calendar
 from providers.market.types import MINUTE_US, Interval, to_us
@@ -36,17 +37,26 @@ def run() -> list[dict[str, Any]]:
     assert {g.series_id for g in found if g.series_id <= series[-1].pk} == rival_found, "ours and the rival differ"
     ours = median(_seconds(_scan) for _ in range(ROUNDS))
     rival = median(_seconds(lambda: _one_by_one(series)) for _ in range(ROUNDS)) * SERIES / RIVAL_SERIES
+    marks = median(_seconds(_count) for _ in range(ROUNDS))
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE collector_coverage")
     nothing_held = median(_seconds(_scan) for _ in range(ROUNDS))
     return [
         row("gap scan, 10,000 series × 20 sessions", ours=ours, rival=rival, ratio=rival / ours, target="<= 1", unit="s"),  # noqa: RUF001
         row("- when nothing at all is held (200,000 gaps)", ours=nothing_held, unit="s"),
+        row("marks, last hour of 10,000 series", ours=marks, unit="s"),
     ]
 
 
 def _scan() -> list[Gap]:
     return list(find_gaps(scope=Scope(), snapshot=Snapshot(), now=NOW, start=FIRST, end=LAST))
+
+
+def _count() -> None:
+    """As at the end of each live job, ten minutes before the end of the last session."""
+    now = to_us(datetime(2025, 9, 29, 19, 50, tzinfo=UTC))
+    counts = recent_slots(tier="T0", interval=Interval.M1, since=now - 60 * MINUTE_US, grace=0, snapshot=Snapshot(), now=now)
+    assert {one.expected for one in counts} == {SERIES}
 
 
 def _one_by_one(series: list[Series]) -> set[int]:
