@@ -20,7 +20,7 @@ from collector.feed.ring import Ring
 from collector.models import FeedBatch
 from marketdata_site.observability import clock
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 Json = dict[str, Any]
 
 

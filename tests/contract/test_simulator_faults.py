@@ -16,6 +16,7 @@ from providers.simulator.faults import FaultKind
 from providers.simulator.launch import SimulatorControl, start_simulator
 from providers.simulator.options import SimulatorOptions
 from tests.contract.simulated import ALPACA_KEYS, POLYGON_KEY, Reply, adapter_pages, ask_alpaca, ask_polygon
+from tests.waiting import wait_until
 
 START = to_us(datetime(2025, 3, 6, 14, 0, tzinfo=UTC))
 END = START + 30 * MINUTE_US
@@ -102,9 +103,8 @@ def test_a_timeout_sends_nothing_and_a_caller_that_leaves_is_in_the_log(simulato
     simulator.set_fault("timeout", vendor=vendor)
     with pytest.raises(TimeoutError):
         _ask(simulator, vendor, seconds=0.5)
-    deadline = time.monotonic() + 10
-    while not (calls := simulator.calls(vendor=vendor)) and time.monotonic() < deadline:
-        pass
+    wait_until(lambda: simulator.calls(vendor=vendor), seconds=60, what="the call in the log")
+    calls = simulator.calls(vendor=vendor)
     assert (calls[0]["status"], calls[0]["faults"]) == (0, ["timeout"])
 
 

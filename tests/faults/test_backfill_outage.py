@@ -30,7 +30,7 @@ def test_restart_of_the_database_costs_a_job_neither_an_attempt_nor_its_company(
     with EventLoopThread() as loop:
         worker = Thread(target=work, args=(loop,))
         worker.start()
-        wait_until(lambda: any("strikes" in line for line in vendor.log()), seconds=20, what="a call that is on its way")
+        wait_until(lambda: any("strikes" in line for line in vendor.log()), seconds=60, what="a call that is on its way")
         restart(servers.postgres)
         worker.join(60)
     assert set(Backfill.objects.values_list("state", "attempts", "is_solo", "lease", "tries__0")) == {

@@ -85,7 +85,7 @@ def die_in_the_middle(worker: Worker) -> None:
 
         wait_until(is_in_the_middle, seconds=60, what="a worker in the middle of a chunk", every_s=0.3)
         kill(worker)
-    wait_until(lambda: not _is_waiting(), seconds=20, what="the end of the dead worker's connection")
+    wait_until(lambda: not _is_waiting(), seconds=60, what="the end of the dead worker's connection")
 
 
 def _is_waiting() -> bool:

@@ -56,8 +56,8 @@ def test_no_job_runs_twice_when_each_doorbell_comes_three_times(vendor, worker):
         ring_drain()
     wait_until(lambda: not Backfill.objects.exclude(state="done").exists(), seconds=120, what="the jobs", every_s=0.2)
     assert set(Backfill.objects.values_list("lease", "attempts", "leased_until")) == {(1, 0, None)}
-    wait_until(worker.is_idle, seconds=30, what="the other two drains to find nothing")
-    wait_until(lambda: len(vendor.calls()) >= SERIES * len(SPANS), seconds=10, what="the vendor's books")
+    wait_until(worker.is_idle, seconds=60, what="the other two drains to find nothing")
+    wait_until(lambda: len(vendor.calls()) >= SERIES * len(SPANS), seconds=60, what="the vendor's books")
     asked = Counter((*call["symbols"], call["path"].partition("?")[0]) for call in vendor.calls())
     assert (len(asked), set(asked.values())) == (SERIES * len(SPANS), {1})
 
@@ -66,16 +66,16 @@ def test_worker_that_was_stopped_past_its_lease_and_goes_on_can_not_finish_its_j
     series = make_series("SLEEPS")
     job = make_job(series)
     ring_drain()
-    wait_until(lambda: any("strikes" in line for line in vendor.log()), seconds=20, what="a call that is on its way")
+    wait_until(lambda: any("strikes" in line for line in vendor.log()), seconds=60, what="a call that is on its way")
     job.refresh_from_db()
     sleeper = int(job.worker.rpartition(":")[2])
     os.kill(sleeper, signal.SIGSTOP)
-    wait_until(lambda: reap(now=now()), seconds=5 * LEASE_S, what="the end of its lease")
+    wait_until(lambda: reap(now=now()), seconds=60, what="the end of its lease")
     taken = claim(lane=Lane.RECENT, tiers=["T0"], now=now(), worker="another")
     held = Backfill.objects.filter(pk=job.pk).values().get()
 
     os.kill(sleeper, signal.SIGCONT)
-    wait_until(lambda: "1 of 1 jobs were no longer ours" in worker.log.read_text(), seconds=30, what="the late answer")
+    wait_until(lambda: "1 of 1 jobs were no longer ours" in worker.log.read_text(), seconds=60, what="the late answer")
     assert Backfill.objects.filter(pk=job.pk).values().get() == held
     assert (held["state"], held["lease"], held["worker"]) == ("running", 2, "another")
 

@@ -101,7 +101,7 @@ def test_rows_that_another_worker_is_claiming_are_passed_over() -> None:
         mine = ids(take())
         thread = Thread(target=claim_elsewhere)
         thread.start()
-        thread.join(20)
+        thread.join(60)
 
     assert sorted([mine, *found]) == [[one.pk], [two.pk]]
 

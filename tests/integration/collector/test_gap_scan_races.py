@@ -64,7 +64,7 @@ def test_scan_locks_no_job_that_it_ends_before_it_holds_the_caps():
             cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
             return cursor.fetchone()[0]
 
-        wait_until(is_waited_for, seconds=20, what="a scan that waits for the caps")
+        wait_until(is_waited_for, seconds=60, what="a scan that waits for the caps")
         assert Backfill.objects.select_for_update(nowait=True).get(pk=job.pk).state == "queued"
     thread.join()
     job.refresh_from_db()

@@ -23,6 +23,7 @@ from providers.models import ProviderBudget
 from providers.services.budgeting import Purse, room_of
 from tests.builders import us
 from tests.integration.collector.rows import make_provider
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PROJECT = Path(__file__).resolve().parents[3]
@@ -141,7 +142,7 @@ def test_tokens_that_somebody_gives_back_serve_whoever_waits(fleet):
     waiting = threading.Thread(target=partial(fleet.admit, waiter, 1))
     waiting.start()
     fleet.close(holder)
-    waiting.join(20)
+    waiting.join(60)
     assert not waiting.is_alive()
     assert fleet.used() == 4
 
@@ -313,9 +314,7 @@ def test_connection_of_the_database_thread_ends_with_its_loop(transactional_db):
         assert loop.run(loop.database.run(_backend)) == pid
         assert pid != _backend()
         assert _is_alive(pid)
-    until = time.monotonic() + 10
-    while _is_alive(pid):
-        assert time.monotonic() < until
+    wait_until(lambda: not _is_alive(pid), seconds=60, what="its end")
     assert not [t for t in threading.enumerate() if t.name.startswith("vendor-database")]
 
 

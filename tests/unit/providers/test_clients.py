@@ -92,7 +92,7 @@ def test_other_calls_go_on_while_a_library_is_imported() -> None:
         imported = threading.Event()
 
         def wait() -> None:
-            assert imported.wait(5), "the loop stood still"
+            assert imported.wait(60), "the loop stood still"
 
         venue.before = wait
         opening = asyncio.create_task(_use(pool, venue))

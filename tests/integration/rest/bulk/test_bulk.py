@@ -235,7 +235,7 @@ def test_two_ticks_at_once_act_on_one_chunk_and_count_each_job_once(client):
         cursor.execute("SELECT 1 FROM ops_bulkoperation FOR UPDATE")
         thread = Thread(target=second)
         thread.start()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert (looked_at, BulkItem.objects.filter(state="waiting").count()) == ([0], 30)
     threads = [Thread(target=second) for _ in range(4)]
