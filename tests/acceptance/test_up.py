@@ -4,15 +4,13 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
@@ -22,76 +20,16 @@ import pytest
 from psycopg import sql
 from websockets.sync.client import connect
 
-PROJECT = Path(__file__).resolve().parents[2]
-TIMEOUT_SECONDS = 120
+from tests.acceptance.up import PROJECT, TIMEOUT_SECONDS, Up, fresh_home, is_alive
+
 FIRST_BAR_SECONDS = 150
 PROGRAMS = {"vendors", "web", "live", "backfill", "maintenance", "beat"}
 
 
-class Up:
-    """A real `manage.py up` with its log in a file."""
-
-    def __init__(self, *, home: Path, environment: dict[str, str]) -> None:
-        self.log_path = home.with_name(f"up-{time.monotonic_ns()}.log")
-        with self.log_path.open("wb") as log:
-            command = [sys.executable, "manage.py", "up"]
-            self.process = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-
-    @property
-    def log(self) -> str:
-        return self.log_path.read_text()
-
-    @property
-    def pids(self) -> dict[str, int]:
-        """The newest process id of each program."""
-        return {name: int(pid) for name, pid in re.findall(r"\| (\w+) started \(pid (\d+)\)", self.log)}
-
-    def wait_until_ready(self) -> None:
-        self.wait(lambda: "Ctrl-C" in self.log)
-
-    def wait(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not condition():
-            assert self.process.poll() is None, self.log
-            assert time.monotonic() < deadline, self.log
-            time.sleep(0.05)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(TIMEOUT_SECONDS)
-
-
 @pytest.fixture
 def environment() -> Iterator[dict[str, str]]:
-    """A fresh home with free ports and no servers given."""
-    base = Path(tempfile.mkdtemp(prefix="mdup-"))
-    base.chmod(0o755)
-    ports = _free_ports(2)
-    yield {
-        "PATH": os.environ["PATH"],
-        "MARKETDATA_HOME": str(base / "home"),
-        "MARKETDATA_DATA_FOLDER": str(base / "outside"),
-        "MARKETDATA_WEB_PORT": str(ports[0]),
-        "MARKETDATA_SIMULATOR_PORT": str(ports[1]),
-    }
-    for pid_file in base.rglob("postmaster.pid"):
-        os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGINT)
-    shutil.rmtree(base, ignore_errors=True)
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    with fresh_home() as found:
+        yield found
 
 
 def _servers_of(base: Path) -> list[Path]:
@@ -134,10 +72,10 @@ def test_up_runs_the_service_refuses_to_run_twice_and_leaves_nothing_behind(envi
     )
     assert second.returncode == 1
     assert f"already running on {home}: pid {up.process.pid}, http://127.0.0.1:{port}/" in second.stderr
-    assert all(map(_alive, up.pids.values()))
+    assert all(map(is_alive, up.pids.values()))
 
     assert up.end(signal.SIGINT) == 0, up.log
-    assert not any(map(_alive, up.pids.values()))
+    assert not any(map(is_alive, up.pids.values()))
     assert _servers_of(home.parent) == []
 
     again = Up(home=home, environment=environment)
@@ -167,7 +105,7 @@ def test_up_shows_bars_soon_and_starts_a_killed_worker_again_and_takes_its_progr
 
     up.end(signal.SIGKILL)
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while any(map(_alive, up.pids.values())):
+    while any(map(is_alive, up.pids.values())):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert _servers_of(home.parent) != []  # nobody was left to stop them: the next command takes them over
