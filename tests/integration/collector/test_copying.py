@@ -75,7 +75,7 @@ any_row = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(any_row, min_size=1, max_size=20, unique_by=lambda r: r[1]))
 def test_copy_comes_back_to_the_last_bit(rows):
     with connection.cursor() as cursor:

@@ -241,7 +241,7 @@ CLAIMS = st.lists(
 )
 
 
-@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     history=st.lists(st.tuples(st.sampled_from(["held", "empty", "missing"]), st.integers(1, 300)), min_size=1, max_size=12),
     claims=CLAIMS,

@@ -299,7 +299,7 @@ STEPS = st.one_of(
 )
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, min_size=2, max_size=12))
 def test_no_slot_has_two_jobs_and_none_that_is_missing_has_no_job(steps):
     with transaction.atomic():

@@ -44,7 +44,7 @@ def on(day=WEDNESDAY, *, now=EVENING, **values):
     return texts(gaps(start=day, end=day, now=now, **values))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     name=st.sampled_from(["XNYS", "XLON", "XTKS", "XHKG", "CME", "FX", "24/7"]),
     interval=st.sampled_from([Interval.M1, Interval.M5, Interval.H1, Interval.D1]),

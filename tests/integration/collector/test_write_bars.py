@@ -221,7 +221,7 @@ exact = st.integers(1, 10**15 - 1).flatmap(lambda n: st.integers(0, 14).map(lamb
 prices = st.one_of(exact, st.floats(min_value=5e-324, max_value=1e300, allow_nan=False))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(prices, prices), min_size=1, max_size=20))
 def test_prices_come_back_exactly(pairs):
     series = make_series(f"P{np.random.default_rng().integers(1 << 60)}")
@@ -244,7 +244,7 @@ one_write = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(one_write, min_size=1, max_size=8))
 def test_held_bars_and_revisions_tell_what_was_known_at_any_time(writes):
     series = make_series(f"K{np.random.default_rng().integers(1 << 60)}")

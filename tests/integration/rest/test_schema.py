@@ -59,6 +59,6 @@ def url(server, transactional_db) -> str:
 
 
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 def test_answer_is_declared_when_anything_is_asked(case, url):
     case.call_and_validate(base_url=url, excluded_checks=NOT_SAID)

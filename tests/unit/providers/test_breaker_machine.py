@@ -102,7 +102,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert from_json(stored, phase=b.phase, since=b.since, open_until=b.open_until, trips=b.trips) == b
 
 
-BreakerMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+BreakerMachine.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
 TestBreaker = BreakerMachine.TestCase
 
 

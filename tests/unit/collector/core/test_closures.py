@@ -33,7 +33,7 @@ def overlap(a, b) -> int:
     return sum(max(0, min(y, w) - max(x, v)) for x, y in a for v, w in b)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     venue=st.sampled_from(VENUES),
     interval=st.sampled_from([Interval.M1, Interval.M15, Interval.H1, Interval.D1]),

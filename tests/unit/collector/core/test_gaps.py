@@ -29,7 +29,7 @@ def sizes(of: Grid, *without: str) -> list[int]:
     return [run.slots for run in of.runs(missing(of, *without))]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.sampled_from(NAMES),
     st.sampled_from(Interval),
@@ -54,7 +54,7 @@ def test_runs_hold_exactly_the_missing_slots_and_never_two_units(name, interval,
             assert run.end - run.start == run.slots * interval.us
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(NAMES), st.sampled_from(Interval), st.integers(0, 900))
 def test_pieces_are_the_grid_and_cut_no_unit(name, interval, length):
     of = grid_of(

@@ -1,7 +1,7 @@
 """How far slots are complete: counts over groups of series, and over kinds of series."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.marks import Group, SlotCount, count_slots, merged
@@ -16,7 +16,6 @@ def spans_where(series, *wanted):
     return spans_of(STARTS[np.isin(series, wanted)], MINUTE_US)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 9), st.lists(states, min_size=6, max_size=6)), max_size=8))
 def test_every_expected_slot_counts_once_as_held_empty_or_missing(groups):
     made = [

@@ -16,11 +16,9 @@ FIRST, LAST = day_of(date(1999, 1, 1)) * DAY_US, day_of(date(2026, 11, 1)) * DAY
 NAMES = ["XNYS", "XHKG", "XBOM", "XNZE", "24/7", "24/5", "CME", "FX"]
 instants = st.integers(FIRST, LAST)
 calendars = st.sampled_from(NAMES).map(get_calendar)
-untimed = settings(deadline=None)  # an example that widens a window takes its time once
 intraday = st.sampled_from([i for i in Interval if i is not Interval.D1])
 
 
-@untimed
 @given(calendars, instants)
 def test_align_minute_never_goes_forward_and_stays_where_it_is_when_asked_again(calendar: Calendar, ts: int) -> None:
     minute = calendar.align_minute(ts)
@@ -31,7 +29,6 @@ def test_align_minute_never_goes_forward_and_stays_where_it_is_when_asked_again(
     assert calendar.is_market_open(ts) == (ts - minute < MINUTE_US)
 
 
-@untimed
 @given(calendars, instants)
 def test_session_of_an_instant_is_none_exactly_when_the_venue_is_shut(calendar: Calendar, ts: int) -> None:
     day = calendar.session_of(ts)
@@ -41,7 +38,6 @@ def test_session_of_an_instant_is_none_exactly_when_the_venue_is_shut(calendar: 
         assert any(start <= ts < end for start, end in session.segments)
 
 
-@untimed
 @given(calendars, instants)
 def test_next_open_and_previous_close_enclose_the_instant(calendar: Calendar, ts: int) -> None:
     opening, closing = calendar.next_open(ts), calendar.previous_close(ts)
@@ -52,7 +48,6 @@ def test_next_open_and_previous_close_enclose_the_instant(calendar: Calendar, ts
     assert calendar.is_market_open(closing - 1)
 
 
-@untimed
 @given(calendars, st.lists(instants, min_size=1, max_size=50))
 def test_columns_answer_what_the_scalar_calls_answer(calendar: Calendar, asked: list[int]) -> None:
     for ts in (np.array(asked), np.array(sorted(asked)), np.array(sorted(asked * 40))):
@@ -60,7 +55,6 @@ def test_columns_answer_what_the_scalar_calls_answer(calendar: Calendar, asked: 
         assert calendar.align_minutes(ts).tolist() == [calendar.align_minute(t) for t in ts.tolist()]
 
 
-@untimed
 @given(calendars, intraday, instants, st.integers(0, 5 * DAY_US))
 def test_slots_are_the_cells_in_the_span_that_hold_trading_time(
     calendar: Calendar, interval: Interval, start: int, length: int
@@ -73,7 +67,6 @@ def test_slots_are_the_cells_in_the_span_that_hold_trading_time(
     assert slots.tolist() == expected.tolist()
 
 
-@untimed
 @given(calendars, intraday, instants, st.integers(0, 20), st.integers(0, 20))
 def test_session_slots_split_at_any_session_without_loss_or_repeat(
     calendar: Calendar, interval: Interval, start: int, before: int, after: int
@@ -91,7 +84,7 @@ def test_session_slots_split_at_any_session_without_loss_or_repeat(
     assert calendar.session_days(whole, interval).tolist() == days.tolist()
 
 
-@settings(untimed, max_examples=4)
+@settings(max_examples=4)
 @pytest.mark.parametrize("name", ["24/5", "FX", "XLON"])
 @given(data=st.data())
 def test_window_gives_the_same_answers_however_it_grew(name: str, data: st.DataObject) -> None:
