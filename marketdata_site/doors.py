@@ -11,9 +11,9 @@ from django.db import DatabaseError, InterfaceError
 from django.http.request import validate_host
 
 from collector.feed.consumers import Receive, Send, say_goodbye
+from collector.feed.frames import CloseCode
 from collector.feed.hub import in_thread
 from collector.feed.peers import IDENTITY
-from collector.feed.protocol import CloseCode
 from marketdata_site.key_watch import shared_watch
 from marketdata_site.line import RETRY_SECONDS, Gone, Line, Refused
 from marketdata_site.observability import clock

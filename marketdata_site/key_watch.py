@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from django.db import DatabaseError, InterfaceError
 
+from collector.feed.frames import CloseCode
 from collector.feed.hub import in_thread
-from collector.feed.protocol import CloseCode
 from marketdata_site.line import RETRY_SECONDS, Line, Refused
 from marketdata_site.observability import clock
 from ops.access.checking import opening

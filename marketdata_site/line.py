@@ -5,7 +5,8 @@ from typing import Any
 
 from collector.feed.auth_frame import Auth, read_auth
 from collector.feed.consumers import Message, Receive, Send, say_goodbye
-from collector.feed.protocol import CloseCode, ProtocolError
+from collector.feed.frames import CloseCode
+from collector.feed.protocol import ProtocolError
 
 RETRY_SECONDS = 60
 """A refused client may try again when its key or the settings have changed, not in a loop."""

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import msgspec
 import redis
 from django.conf import settings
 from django.db import connections
 
 from collector.feed import consumers
+from collector.feed.frames import ServerFrame
 from collector.feed.hub import Hub
 from collector.feed.limits import Limits
 from collector.feed.ring import Ring
@@ -22,6 +24,8 @@ from marketdata_site.observability import clock
 
 PATIENCE_SECONDS = 60
 Json = dict[str, Any]
+schema = msgspec.json.Decoder(ServerFrame)
+"""Decodes what the server may say, and nothing else."""
 
 
 def bar(symbol: str = "AAPL", number: int = 0, *, interval: str = "1m", rev: int = 1) -> Json:
@@ -122,7 +126,10 @@ class Ledger:
 
 
 class Wire:
-    """A connection without a server: frames in, frames out. Cleared `may_send` lets the server side wait on every send."""
+    """A connection without a server: frames in, frames out, of which each fits its schema.
+
+    Cleared `may_send` lets the server side wait on every send.
+    """
 
     open: ClassVar[list["Wire"]] = []
     """A server holds its connections; here nobody else would, and they would be collected while they run."""
@@ -160,6 +167,7 @@ class Wire:
             if message["type"] == "websocket.close":
                 raise ConnectionError(message["code"])
             if message["type"] == "websocket.send":
+                schema.decode(message["text"])
                 frame: Json = json.loads(message["text"])
                 if op in (None, frame["op"]):
                     return frame

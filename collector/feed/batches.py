@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from collector.core.messages import iso
 from collector.feed.position import Position
-from collector.feed.protocol import iso
 from collector.feed.subscriptions import ChannelIndex, MessageHead
 from providers.market.types import Micros
 

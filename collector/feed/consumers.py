@@ -11,11 +11,12 @@ from django.db import DatabaseError, InterfaceError
 
 from collector.feed import metrics, protocol
 from collector.feed.fanout import advance
+from collector.feed.frames import CloseCode
 from collector.feed.hearing import TOO_MUCH_RETRY_SECONDS, Hearing, Said
 from collector.feed.hub import Hub, shared_hub
 from collector.feed.peers import identity_of
 from collector.feed.position import Position
-from collector.feed.protocol import CloseCode, ProtocolError, Subscribe, Unsubscribe
+from collector.feed.protocol import ProtocolError, Subscribe, Unsubscribe
 from collector.feed.resume import HistoryMoved, judge, send_history
 from collector.feed.ring import FeedUnavailable
 from collector.feed.subscriber import Subscriber

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
+from collector.core.messages import iso
 from collector.core.symbols import is_symbol
-from collector.feed.protocol import iso
 from collector.feed.subscriptions import ANY
 from providers.market.types import MINUTE_US, Micros
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from collector.feed import protocol
+from collector.feed.frames import CloseCode
 from collector.feed.limits import Limits
 from collector.feed.outstanding import NeverSent
 from collector.feed.peers import FrameRate
-from collector.feed.protocol import ClientFrame, CloseCode, Pong, ProtocolError
+from collector.feed.protocol import ClientFrame, Pong, ProtocolError
 from collector.feed.subscriber import Subscriber
 
 TOO_MUCH_RETRY_SECONDS = 10

@@ -12,9 +12,9 @@ from django.conf import settings
 
 from collector.feed import log
 from collector.feed.batches import Batch
+from collector.feed.frames import Reason
 from collector.feed.log import EpochSpan
 from collector.feed.position import Position, epoch_opened_us
-from collector.feed.protocol import Reason
 from collector.feed.ring import Ring
 from providers.market.types import Micros
 

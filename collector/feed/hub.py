@@ -19,11 +19,11 @@ from redis import RedisError
 
 from collector.feed.batches import Batch
 from collector.feed.fanout import Fanout
+from collector.feed.frames import CloseCode
 from collector.feed.history import History
 from collector.feed.limits import Limits
 from collector.feed.peers import Peers
 from collector.feed.position import Position, epoch_opened_ms
-from collector.feed.protocol import CloseCode
 from collector.feed.ring import LOOK, PENDING, SOCKET_TIMEOUT_SECONDS, STATE, STREAM, FeedUnavailable, Ring, batch_of
 from marketdata_site.observability import clock
 from providers.market.types import Micros

@@ -2,6 +2,23 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
+
+class PublicLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The bounds that `hello` tells: those that a client can keep to."""
+
+    max_frame_bytes: int
+    max_channels: int
+    max_replay_messages: int
+    max_outstanding_bytes: int
+    latest_outstanding_bytes: int
+    max_frames_per_s: float
+    frame_burst: int
+    max_connections: int
+    subscribe_timeout_s: float
+    idle_timeout_s: float
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -37,17 +54,6 @@ class Limits:
     close_grace_s: float = 2.0
     """How long a closing connection may take to send its last frame."""
 
-    def public(self) -> dict[str, float]:
+    def public(self) -> PublicLimits:
         """What `hello` says."""
-        return {
-            "max_frame_bytes": self.max_frame_bytes,
-            "max_channels": self.max_channels,
-            "max_replay_messages": self.max_replay_messages,
-            "max_outstanding_bytes": self.max_outstanding_bytes,
-            "latest_outstanding_bytes": self.latest_outstanding_bytes,
-            "max_frames_per_s": self.max_frames_per_s,
-            "frame_burst": self.frame_burst,
-            "max_connections": self.max_connections,
-            "subscribe_timeout_s": self.subscribe_timeout_s,
-            "idle_timeout_s": self.idle_timeout_s,
-        }
+        return PublicLimits(**{name: getattr(self, name) for name in PublicLimits.__struct_fields__})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from collector.feed.protocol import CloseCode, Reason
+from collector.feed.frames import CloseCode, Reason
 from marketdata_site.observability.metrics import MS_BUCKETS, Counter, Gauge, Histogram
 from providers.market.types import Micros
 

@@ -1,45 +1,29 @@
 """Frames of `/ws/feed`: what clients may say, and what the server answers. Pure; docs/feed.md is the specification."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import UNSET
+from msgspec.structs import replace
 
+from collector.feed import frames
+from collector.feed.frames import CloseCode, ErrorCode, Reason, Seq, ServerFrame
 from collector.feed.limits import Limits
-from collector.feed.position import MAX_SEQ, Position
+from collector.feed.position import Position
 from collector.feed.subscriptions import BadChannel, check_channel
 from providers.market.types import Micros, from_us
 
 Mode = Literal["every", "latest"]
-Seq = Annotated[int, msgspec.Meta(ge=0, le=MAX_SEQ)]
 Id = Annotated[str, msgspec.Meta(max_length=100)]
-
-
-class CloseCode(IntEnum):
-    """Why the server closed. 4000 to 4499: reconnect with the last position; 4500 and up: don't, the answer will be the same."""
-
-    RESTARTING = 4000
-    SLOW_READER = 4008
-    LOST_PLACE = 4009
-    """The server can't go on without a hole from where the connection stood; a resume finds out what is missing."""
-    TRY_AGAIN = 4013
-    """Valkey or Postgres can't be reached now."""
-    TOO_SILENT = 4408
-    """No subscribe in time, or no frame for long."""
-    TOO_MUCH = 4429
-    """Too many connections of one client, frames, bad keys of one peer, or connections that have not said who they are."""
-    NOT_ALLOWED = 4401
-    WRONG_ORIGIN = 4403
-    NO_SUCH_PATH = 4504
 
 
 class ProtocolError(ValueError):
     """A client's frame can't be obeyed; `code` is stable, the text says what was expected. The connection goes on."""
 
-    def __init__(self, code: str, message: str, *, frame_id: str | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, frame_id: str | None = None) -> None:
         super().__init__(message)
         self.code, self.message, self.frame_id = code, message, frame_id
 
@@ -141,9 +125,6 @@ def _check(frame: Subscribe | Unsubscribe) -> None:
         raise ProtocolError("unsupported_mode", f"expected mode every or latest, got {frame.mode[:40]!r}", frame_id=frame.id)
 
 
-Reason = Literal["epoch_changed", "too_old", "too_many", "ahead"]
-
-
 @dataclass(frozen=True, slots=True)
 class Missing:
     """What a resume could not bring back: messages published in `[gap_from, gap_to)`; `gap_from` None: not known here."""
@@ -155,58 +136,45 @@ class Missing:
     """They list what was recorded meanwhile: of bars, of quotes, as far as the subscription is about them."""
 
 
-def iso(moment: Micros) -> str:
-    """`2026-11-22T14:30:00.123456Z`; whole seconds without a fraction."""
-    return from_us(moment).isoformat().replace("+00:00", "Z")
-
-
 def hello(*, position: Position, limits: Limits) -> str:
     """The first frame of every connection."""
-    return _text(op="hello", epoch=position.epoch, seq=position.seq, heartbeat_s=limits.heartbeat_s, limits=limits.public())
+    about = limits.public()
+    return _text(frames.Hello(epoch=position.epoch, seq=position.seq, heartbeat_s=limits.heartbeat_s, limits=about))
 
 
 def subscribed(*, frame_id: str | None, position: Position, channels: int, missing: Missing | None = None) -> str:
     """The answer to `subscribe`; the next data frame's `from` is this position's `seq`."""
-    more: dict[str, Any] = {}
-    if missing is not None:
-        since = None if missing.gap_from is None else iso(missing.gap_from)
-        more = {
-            "reason": missing.reason,
-            "gap": {"from": since, "to": iso(missing.gap_to)},
-            "fill_url": next(iter(missing.fill_urls), None),
-            "fill_urls": missing.fill_urls,
-        }
-    return _text(
-        op="subscribed",
-        id=frame_id,
-        epoch=position.epoch,
-        seq=position.seq,
-        channels=channels,
-        recovered=missing is None,
-        **more,
-    )
+    frame = frames.Subscribed(id=frame_id, epoch=position.epoch, seq=position.seq, channels=channels, recovered=missing is None)
+    return _text(frame if missing is None else _with_gap(frame, missing))
+
+
+def _with_gap(frame: frames.Subscribed, missing: Missing) -> frames.Subscribed:
+    since = None if missing.gap_from is None else from_us(missing.gap_from)
+    urls = tuple(missing.fill_urls)
+    gap = frames.Gap(since, from_us(missing.gap_to))
+    return replace(frame, reason=missing.reason, gap=gap, fill_url=next(iter(urls), None), fill_urls=urls)
 
 
 def unsubscribed(*, frame_id: str | None, position: Position, channels: int) -> str:
     """The answer to `unsubscribe`."""
-    return _text(op="unsubscribed", id=frame_id, epoch=position.epoch, seq=position.seq, channels=channels)
+    return _text(frames.Unsubscribed(id=frame_id, epoch=position.epoch, seq=position.seq, channels=channels))
 
 
 def epoch_began(*, position: Position, previous: Position) -> str:
     """Numbers start anew: everything of `previous` has been sent, and the next data frame's `from` is 0."""
-    return _text(op="epoch", epoch=position.epoch, seq=0, previous={"epoch": previous.epoch, "seq": previous.seq})
+    return _text(frames.EpochBegan(epoch=position.epoch, seq=0, previous=frames.Place(previous.epoch, previous.seq)))
 
 
 def error(problem: ProtocolError) -> str:
     """The answer to a frame that can't be obeyed."""
-    return _text(op="error", id=problem.frame_id, code=problem.code, message=problem.message)
+    return _text(frames.Error(id=problem.frame_id, code=problem.code, message=problem.message))
 
 
 def bye(*, code: CloseCode, reason: str, retry_in: float | None, position: Position | None) -> str:
     """The last frame before a close, with the last position that was sent; `retry_in` (seconds) null: don't reconnect."""
-    where: Mapping[str, Any] = {} if position is None else {"epoch": position.epoch, "seq": position.seq}
-    return _text(op="bye", code=int(code), reason=reason, retry_in=retry_in, **where)
+    epoch, seq = (UNSET, UNSET) if position is None else (position.epoch, position.seq)
+    return _text(frames.Bye(code=code, reason=reason, retry_in=retry_in, epoch=epoch, seq=seq))
 
 
-def _text(**fields: Any) -> str:
-    return msgspec.json.encode(fields).decode()
+def _text(frame: ServerFrame) -> str:
+    return msgspec.json.encode(frame).decode()

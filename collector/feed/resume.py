@@ -3,9 +3,10 @@
 from collector.feed import log
 from collector.feed.batches import Batch, Tail, empty_tail, tails, view
 from collector.feed.filling import fill_urls, recorded_since
+from collector.feed.frames import Reason
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
-from collector.feed.protocol import Missing, Reason, Since, epoch_began
+from collector.feed.protocol import Missing, Since, epoch_began
 from collector.feed.subscriber import Subscriber
 from marketdata_site.observability import clock
 from providers.market.types import EPOCH, MINUTE_US, Micros, to_us

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from collector.feed import metrics
 from collector.feed.conflating import Conflation, Message
+from collector.feed.frames import CloseCode
 from collector.feed.limits import Limits
 from collector.feed.outstanding import Outstanding
 from collector.feed.position import Position
-from collector.feed.protocol import CloseCode, Mode, bye
+from collector.feed.protocol import Mode, bye
 from providers.market.types import Micros
 
 

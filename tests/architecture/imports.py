@@ -19,6 +19,7 @@ PURE_ROOMS = (
     "providers.breaker",
     "providers.budget",
     "providers.policy",
+    "collector.feed.frames",
     "collector.feed.protocol",
 )
 PURE_ROOM_NAME = "core"

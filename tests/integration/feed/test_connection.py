@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from collector.feed.frames import CloseCode
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
-from collector.feed.protocol import CloseCode
 from collector.feed.ring import STREAM
 from collector.models import FeedBatch
 from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, new_ring, valkey

@@ -9,18 +9,13 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
+from collector.feed.frames import CloseCode
 from collector.feed.hub import Hub
 from collector.feed.position import MAX_SEQ
-from collector.feed.protocol import CloseCode
 from tests.feed_support import Wire, new_hub
 
 pytestmark = pytest.mark.any_postgres
 EXAMPLES = 150
-CODES = {
-    *("bad_json", "binary_frame", "unknown_op", "bad_frame", "bad_channel", "too_many_channels", "frame_too_large"),
-    *("since_not_first", "unsupported_mode", "never_sent"),
-}
-OPS = {"hello", "subscribed", "unsubscribed", "data", "epoch", "error"}
 
 text = st.text(max_size=12)
 anything = st.recursive(
@@ -88,7 +83,5 @@ async def _answers(wire: Wire) -> str:
             code = (await wire.event())["code"]
             assert code == frame["code"]
             return CloseCode(code).name
-        assert frame["op"] in OPS
-        assert frame.get("code") in {None, *CODES}
         if frame.get("id") == "the end":
             return "answered"

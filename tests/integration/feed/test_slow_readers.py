@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from collector.feed.frames import CloseCode
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
-from collector.feed.protocol import CloseCode
 from collector.feed.publisher import publish
 from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, valkey
 from tests.integration.feed.publishing import put
