@@ -57,8 +57,8 @@ imports: $(INSTALLED) # who may import whom
 bench: $(INSTALLED) ## the benchmarks, with the numbers to reach
 	$(PY) -m benchmarks
 
-docs: $(INSTALLED) ## links, variables and commands that the documentation names
-	MARKETDATA_TEST_SERVERS=off $(PYTEST) tests/architecture/test_docs.py
+docs: $(INSTALLED) ## links, variables and commands that the documentation names, and the feed's specification
+	MARKETDATA_TEST_SERVERS=off $(PYTEST) tests/architecture/test_docs.py tests/architecture/test_feed_document.py
 
 clean: ## remove the virtual environment and caches; the home with its data stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis staticfiles
