@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,11 +39,12 @@ def _url_of_test_database() -> str:
     return f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}&port={database['PORT'] or 5432}"
 
 
-def _start(environment: dict[str, str]) -> Web:
+def start(*, module: str = "marketdata_site.serve", **variables: str) -> Web:
+    """A process on the test database, which the caller ends; `module` is what it runs, with more environment variables."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "marketdata_site.serve", "--port", "0"],
+        [sys.executable, "-m", module, "--port", "0"],
         cwd=ROOT,
-        env=environment,
+        env=_environment() | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -65,6 +66,21 @@ def _start(environment: dict[str, str]) -> Web:
     return Web(process, found.group(1))
 
 
+def _environment() -> dict[str, str]:
+    ours = {"MARKETDATA_ROLE": "web", "DATABASE_URL": _url_of_test_database(), "REDIS_URL": settings.REDIS_URL}
+    return {**os.environ, **ours}
+
+
+def end(webs: Sequence[Web]) -> None:
+    """Ask all of them to end, and wait."""
+    for web in webs:
+        web.process.terminate()
+    for web in webs:
+        web.process.wait(PATIENCE_SECONDS)
+        if web.process.stdout is not None:
+            web.process.stdout.close()
+
+
 @pytest.fixture
 def webs(transactional_db: None) -> Iterator[Callable[[], Web]]:
     """Start web processes."""
@@ -72,23 +88,12 @@ def webs(transactional_db: None) -> Iterator[Callable[[], Web]]:
     client = valkey()
     client.flushall()
     client.close()
-    environment = {
-        **os.environ,
-        "MARKETDATA_ROLE": "web",
-        "DATABASE_URL": _url_of_test_database(),
-        "REDIS_URL": settings.REDIS_URL,
-    }
     running: list[Web] = []
 
-    def start() -> Web:
-        running.append(_start(environment))
+    def another() -> Web:
+        running.append(start())
         return running[-1]
 
-    yield start
-    for web in running:
-        web.process.terminate()
-    for web in running:
-        web.process.wait(PATIENCE_SECONDS)
-        if web.process.stdout is not None:
-            web.process.stdout.close()
+    yield another
+    end(running)
     shared_ring.cache_clear()

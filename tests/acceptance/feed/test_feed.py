@@ -7,19 +7,12 @@ from contextlib import asynccontextmanager
 from threading import Event, Thread
 from typing import Any
 
-import pytest
 from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
-from collector.feed.hub import in_thread
 from collector.feed.publisher import publish
-from marketdata_site.observability import clock
-from ops.access.issuing import revoke
-from ops.actors import of_command
 from tests.acceptance.feed.conftest import Web
-from tests.feed_support import PATIENCE_SECONDS, Ledger, add_batch, bar, connections_end_with_their_work, key_of, valkey
-from tests.keys import make_key
+from tests.feed_support import PATIENCE_SECONDS, Ledger, add_batch, bar, key_of, valkey
 
 Webs = Callable[[], Web]
 
@@ -130,77 +123,3 @@ def test_client_moves_between_two_web_processes_and_valkey_is_flushed_and_nothin
     # A batch whose stamp was under way at a flush may come again, never twice in one epoch.
     assert set(ledger.seen) == {key_of(bar("MSFT", number)) for number in range(publisher.count)}
     assert max(ledger.seen.values()) <= 2
-
-
-def test_web_process_says_goodbye_when_it_ends_and_another_one_goes_on(webs: Webs) -> None:
-    first, second, ledger = webs(), webs(), Ledger()
-
-    async def outlive() -> None:
-        async with subscribed(first, ledger, "bars.1m.AAPL") as socket:
-            await read(socket, ledger, until=5)
-            first.process.terminate()
-            while (frame := await receive(socket))["op"] != "bye":
-                ledger.take(frame)
-            assert (frame["code"], frame["retry_in"]) == (4000, 1)
-            with pytest.raises(ConnectionClosed):
-                await receive(socket)
-            assert socket.close_code == 4000
-        async with subscribed(second, ledger, "bars.1m.AAPL") as socket:
-            await read(socket, ledger, until=len(ledger.seen) + 5)
-
-    asyncio.run(_subscribe_once(first, ledger))
-    with Publisher():
-        asyncio.run(outlive())
-    assert set(ledger.seen.values()) == {1}
-
-
-@pytest.mark.parametrize(
-    ("path", "headers", "code"),
-    [
-        ("/ws/feed", {"Origin": "http://evil.example"}, 4403),
-        ("/ws/feed", {"X-Forwarded-For": "203.0.113.7", "Authorization": "Bearer wrong"}, 4401),
-        ("/ws/nothing", {}, 4504),
-    ],
-)
-def test_client_is_told_why_when_it_is_not_let_in(webs: Webs, path: str, headers: dict[str, str], code: int) -> None:
-    async def knock() -> None:
-        async with connect(f"ws://{web.address}{path}", additional_headers=headers) as socket:
-            assert (await receive(socket))["code"] == code
-            with pytest.raises(ConnectionClosed):
-                await receive(socket)
-            assert socket.close_code == code
-
-    web = webs()
-    asyncio.run(knock())
-
-
-def test_client_is_let_in_from_our_own_page(webs: Webs) -> None:
-    async def knock(headers: dict[str, str]) -> None:
-        async with connect(web.feed, additional_headers=headers) as socket:
-            assert (await receive(socket))["op"] == "hello"
-
-    web = webs()
-    for headers in ({"Origin": f"http://{web.address}"}, {"Origin": "http://localhost:3000"}):
-        asyncio.run(knock(headers))
-
-
-def test_key_lets_in_from_elsewhere_until_it_is_revoked(webs: Webs) -> None:
-    async def knock() -> None:
-        async with (
-            connect(first.feed, additional_headers=elsewhere | {"X-API-Key": key}) as by_header,
-            connect(second.feed, additional_headers=elsewhere) as by_frame,
-        ):
-            await by_frame.send(json.dumps({"op": "auth", "key": key}))
-            for socket in (by_header, by_frame):
-                assert (await receive(socket))["op"] == "hello"
-            await in_thread(revoke, of_command(), prefix=key[:11], now=clock.now())
-            for socket in (by_header, by_frame):
-                assert (await receive(socket))["code"] == 4401
-                with pytest.raises(ConnectionClosed):
-                    await receive(socket)
-                assert socket.close_code == 4401
-
-    first, second, key = webs(), webs(), make_key()
-    elsewhere = {"X-Forwarded-For": "203.0.113.7"}
-    with connections_end_with_their_work():
-        asyncio.run(knock())
