@@ -55,6 +55,8 @@ def key_of(message: Json) -> tuple[str, ...]:
     """What docs/feed.md tells clients to drop repeats by."""
     if message["type"] == "quote":
         return tuple(str(message[name]) for name in ("symbol", "mic", "at", "provider", "rev"))
+    if message["type"] == "mark":
+        return tuple(str(message[name]) for name in ("tier", "interval", "start", "complete"))
     if message["type"] == "history":
         return tuple(str(message[name]) for name in ("symbol", "mic", "interval", "hours", "adjustment", "start", "end", "seq"))
     return tuple(str(message[name]) for name in ("symbol", "mic", "interval", "hours", "adjustment", "start", "rev"))

@@ -72,4 +72,18 @@ class Quote(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seq: Number
 
 
-Message = Bar | Quote | History
+class Mark(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type", tag="mark"):
+    """A slot of a tier is complete, or overdue."""
+
+    tier: Text
+    interval: Interval
+    start: Time
+    end: Time
+    complete: bool
+    expected: Annotated[int, msgspec.Meta(ge=1)]
+    held: Annotated[int, msgspec.Meta(ge=0)]
+    empty: Annotated[int, msgspec.Meta(ge=0)]
+    seq: Number
+
+
+Message = Bar | Quote | History | Mark

@@ -173,7 +173,7 @@ def test_channels_are_those_that_can_be_subscribed_to_and_that_messages_go_out_o
     section = document.section("Channels")
     told = document.names("channel")
     assert {check_channel(channel) for channel in told} == told
-    heads = [MessageHead(type=kind, symbol="AAPL", interval="1m") for kind in SCHEMAS[document.MESSAGES]]
+    heads = [MessageHead(type=kind, symbol="AAPL", interval="1m", tier="T0") for kind in SCHEMAS[document.MESSAGES]]
     assert {channel for head in heads for channel in channels_of(head)} == told
     first_row = section.table("channel").rows[0][1]
     assert [name for name in INTERVALS if f"`{name}`" in first_row] == list(INTERVALS)

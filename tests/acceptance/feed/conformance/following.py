@@ -4,11 +4,13 @@ import numpy as np
 
 from collector.core.messages import iso
 from collector.core.spans import spans_of
+from collector.services.marks import tell_marks
 from collector.store import write_bars
 from collector.withdrawing import HeldSlots
 from marketdata_site.observability import clock
 from providers.market.days import day_of
-from providers.market.types import MINUTE_US, from_us
+from providers.market.types import MINUTE_US, Interval, from_us
+from providers.policy import Snapshot
 from tests.acceptance.feed.conformance.peer import Json
 from tests.acceptance.feed.conformance.stage import Stage, scenario
 from tests.acceptance.feed.test_gap import OPEN, Writer
@@ -140,6 +142,30 @@ def _(stage: Stage) -> None:
     while len(found) < 2:
         found += [(one["bid"], one["rev"]) for one in peer.frame("data")["messages"]]
     assert found == [(10.0, 1), (10.2, 2)]
+
+
+@scenario("a mark comes behind the bars that it counts, and an overdue one before it is complete", "message mark")
+def _(stage: Stage) -> None:
+    quarter, names = Interval.M15, [stage.symbol(), stage.symbol()]
+    both = [make_series(name, tier="T2", interval=quarter.value, collect_from=from_us(OPEN)) for name in names]
+    peer = stage.peer()
+    peer.subscribe("bars.15m.*", "marks.*.T2")
+    writer, over = Writer(), OPEN + quarter.us
+
+    def tell(now: int) -> None:
+        tell_marks(tier="T2", interval=quarter, snapshot=Snapshot(), now=now)
+
+    writer.write(both[0], [OPEN], 10.1)
+    tell(over)
+    tell(over + quarter.us - 1)
+    writer.write(both[1], [OPEN], 10.1)
+    tell(over)
+    found: list[Json] = []
+    while len(found) < 4:
+        found += peer.frame("data")["messages"]
+    told = [(one["type"], one.get("complete"), one.get("expected"), one.get("held"), one.get("empty")) for one in found]
+    a_bar = ("bar", None, None, None, None)
+    assert told == [a_bar, ("mark", False, 2, 1, 0), a_bar, ("mark", True, 2, 2, 0)]
 
 
 @scenario("the same messages are read over HTTP, each once", "parameter since", "parameter limit", "parameter after")
