@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection, transaction
+from django.db import connection
 
 from collector import quotes_sql, store_sql
 from collector.announcing import announce
@@ -19,6 +19,7 @@ from collector.copying import Column, copy_rows
 from collector.core.bars import Rejection
 from collector.core.messages import InstrumentLabel, quote_messages
 from collector.core.quotes import CheckedQuotes
+from collector.metrics import one_write
 from collector.partitions import QUOTES, ensure_partitions
 from providers.market.types import Micros, to_us
 
@@ -61,7 +62,7 @@ def write_quotes(write: QuoteWrite, *, keep_from: Micros) -> QuotesWritten:
     if not len(kept) and not write.rejected:
         return QuotesWritten(expired=expired)
     ensure_partitions(QUOTES, QUOTES.periods_of(quotes.batch.at))
-    with transaction.atomic():
+    with one_write():
         changed = _write_rows(write, quotes) if len(kept) else {}
         if write.rejected:
             store_sql.add_rejections(write.rejected, write.provider_id, _recorded_at(), table=store_sql.REJECTED_QUOTES)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from psycopg.errors import UniqueViolation
 
 from collector import store_sql as sql
@@ -23,6 +23,7 @@ from collector.core.messages import bar_messages, history_notice
 from collector.core.pins import barred
 from collector.core.precedence import Claim, replaces
 from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, minus
+from collector.metrics import one_write
 from collector.models import Withdrawal
 from collector.partitions import BARS, ensure_partitions
 from collector.store_batch import AbsentSlots, WriteBatch, WriteResult
@@ -51,7 +52,7 @@ def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
 
 
 def _write(write: "_Write", history_before: Micros) -> WriteResult:
-    with transaction.atomic():
+    with one_write():
         return write.run(history_before)
 
 
