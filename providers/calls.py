@@ -1,4 +1,4 @@
-"""How many requests a question for bars takes before it is asked: the chunks, windows and pages that `providers.fetching` makes of it. Pure."""
+"""How many requests a question takes before it is asked: the chunks, windows and pages that `providers.fetching` makes of it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from providers.accounts import symbols_per_call
 from providers.adapter import cost, windows
 from providers.budget import most_at_once
 from providers.lanes import Lane
-from providers.market.types import BarQuery
+from providers.market.types import AssetClass, BarQuery
+from providers.quote_adapter import quotes_of
 from providers.selectors import Candidate
 from providers.tolls import affordable
 
@@ -27,6 +28,14 @@ def symbols_a_call(candidate: Candidate, *, tokens: int | None) -> int:
     """How many symbols one call for bars names. `tokens`: the most that one request can get, None where nobody counts."""
     most = symbols_per_call(candidate.adapter, candidate.account)
     return affordable(most, price=candidate.adapter.limits, tokens=tokens)
+
+
+def symbols_a_quote_call(candidate: Candidate, asset_class: AssetClass, *, tokens: int | None) -> int:
+    """How many symbols one call for quotes names; otherwise as `symbols_a_call`."""
+    adapter = quotes_of(candidate.adapter)
+    price = candidate.adapter.limits if adapter is None else adapter.quote_limits
+    most = adapter.quote_limits.symbols_per_call(asset_class) if adapter is not None else None
+    return affordable(symbols_per_call(candidate.adapter, candidate.account, most=most), price=price, tokens=tokens)
 
 
 def calls_for(candidate: Candidate, query: BarQuery, *, symbols: int, slots: int, lane: Lane) -> Calls:

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeAlias
 
 from marketdata_site.observability.clock import now_us
 from providers.asking import Answer
-from providers.errors import OverBudget, ProviderError, UnknownSymbol, UnsupportedRequest, VendorTimeout
+from providers.errors import CircuitOpen, OverBudget, ProviderError, UnknownSymbol, UnsupportedRequest, VendorTimeout
 from providers.paging import Batch
 from providers.selectors import Candidate
 from providers.watch import Watch
@@ -20,7 +20,7 @@ News: TypeAlias = Callable[[tuple[str, ...], Answer[Batch]], tuple[int, int]]
 
 
 class ChunkAsker(Generic[Batch]):
-    """Every symbol that it is given ends up answered or failed."""
+    """Every symbol that it is given ends up answered or failed. `unsent`: calls that our own breaker or budget kept back, by code."""
 
     def __init__(
         self, candidate: Candidate, *, fetch: Fetch[Batch], news: News[Batch], watch: Watch, deadline_s: float
@@ -33,6 +33,7 @@ class ChunkAsker(Generic[Batch]):
         self.answered: set[str] = set()
         self.failed: dict[str, ProviderError] = {}
         self.calls = 0
+        self.unsent: Counter[str] = Counter()
 
     async def ask_all(self, symbols: Sequence[str], *, size: int) -> None:
         """Ask for all of the vendor's symbols, `size` a call, until the watch has seen enough or the time is up."""
@@ -45,6 +46,7 @@ class ChunkAsker(Generic[Batch]):
                 _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for chunk in waiting:
             assert self.watch.stopped is not None
+            self._keep_back(self.watch.stopped)
             self._fail(chunk, self.watch.stopped)
 
     def _goes_on(self) -> bool:
@@ -75,9 +77,14 @@ class ChunkAsker(Generic[Batch]):
 
     def _heard_no(self, error: ProviderError, symbols: tuple[str, ...], *, at: int, elapsed_s: float) -> None:
         self.watch.failed(error, at=at, elapsed_s=elapsed_s, symbols=len(symbols), now=now_us())
+        self._keep_back(error)
         self._fail(symbols, error)
         if not isinstance(error, UnsupportedRequest | OverBudget):  # those were refused before they were sent
             self.calls += 1
+
+    def _keep_back(self, error: ProviderError) -> None:
+        if isinstance(error, CircuitOpen | OverBudget):
+            self.unsent[error.code] += 1
 
     def _fail(self, symbols: Sequence[str], error: ProviderError) -> None:
         self.failed.update(dict.fromkeys(symbols, error))

@@ -10,10 +10,9 @@ from typing import Generic, TypeAlias
 
 import numpy as np
 
-from providers.accounts import symbols_per_call
 from providers.asking import BarAnswer, QuoteAnswer, fetch_bars, fetch_quotes
 from providers.breaker import Breaker
-from providers.calls import symbols_a_call
+from providers.calls import symbols_a_call, symbols_a_quote_call
 from providers.chunks import ChunkAsker
 from providers.errors import ProviderError, UnsupportedRequest
 from providers.health import Tally
@@ -26,7 +25,7 @@ from providers.paging import Batch
 from providers.quote_adapter import quotes_of
 from providers.routing import Use
 from providers.selectors import Candidate
-from providers.tolls import Toll, affordable
+from providers.tolls import Toll
 from providers.watch import Watch
 
 DEADLINE_S = 300.0
@@ -38,6 +37,7 @@ class ProviderResult(Generic[Batch]):
 
     `answered`: symbols that a complete answer covered, with rows or without. `failed`: the error of each of the others.
     `asked_at` is the earliest and `received_at` the latest of its calls, `vendor_time` the earliest `Date` header seen.
+    `unsent`: calls that our own breaker or budget kept back, by the refusal's code.
     """
 
     candidate: Candidate
@@ -51,6 +51,7 @@ class ProviderResult(Generic[Batch]):
     calls: int
     tally: Tally = field(default_factory=Tally)
     """What the calls say about the provider."""
+    unsent: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_suspicious(self) -> bool:
@@ -112,8 +113,6 @@ async def ask_provider_for_quotes(
     A provider without quotes fails for each symbol as `UnsupportedRequest`, without a call.
     """
     adapter, account = quotes_of(candidate.adapter), candidate.account
-    price = candidate.adapter.limits if adapter is None else adapter.quote_limits
-    most = adapter.quote_limits.symbols_per_call(asset_class) if adapter is not None else None
 
     async def fetch(symbols: tuple[str, ...], left_s: float) -> QuoteAnswer:
         if adapter is None:
@@ -122,8 +121,7 @@ async def ask_provider_for_quotes(
 
     watch = watch or plain_watch(candidate)
     asker = ChunkAsker(candidate, fetch=fetch, news=_no_news, watch=watch, deadline_s=deadline_s)
-    tokens = None if toll is None else toll.most_at_once
-    size = affordable(symbols_per_call(candidate.adapter, account, most=most), price=price, tokens=tokens)
+    size = symbols_a_quote_call(candidate, asset_class, tokens=None if toll is None else toll.most_at_once)
     await asker.ask_all(_theirs(vendor_symbols), size=watch.chunk(size))
     return _result(asker, vendor_symbols, QuoteBatch.empty(), asked_at=asked_at)
 
@@ -177,6 +175,7 @@ def _result(
         is_delayed=any(a.is_delayed for a in answers),
         calls=asker.calls,
         tally=asker.watch.tally(),
+        unsent=asker.unsent,
     )
 
 

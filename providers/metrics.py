@@ -1,5 +1,5 @@
 """What is counted about vendors. Labels are names of provider rows, capabilities, `bars` or `quotes`, and codes of `ProviderError`:
-few values, none of them from outside. Our own refusals to ask are no calls and no errors of a vendor.
+few values, none of them from outside. Our own refusals to ask are no calls and no errors of a vendor; they have a counter of their own.
 """
 
 import time
@@ -21,6 +21,11 @@ LATENCY_MS = Histogram(
     ["provider", "endpoint"],
     buckets=MS_BUCKETS,
 )
+REFUSALS = Counter(
+    "provider_refusals_total",
+    "Requests that were not sent, because our breaker, budget or isolation kept them back, by the refusal's code.",
+    ["capability", "provider", "code"],
+)
 
 
 def selected(*, capability: str, provider: str) -> None:
@@ -33,6 +38,11 @@ def called(*, provider: str, endpoint: str, elapsed_ms: float, code: str | None)
     LATENCY_MS.labels(provider, endpoint).observe(elapsed_ms)
     if code is not None:
         ERRORS.labels(provider, endpoint, code).inc()
+
+
+def refused(*, capability: str, provider: str, code: str, requests: int) -> None:
+    """Count requests that we did not send."""
+    REFUSALS.labels(capability, provider, code).inc(requests)
 
 
 @contextmanager

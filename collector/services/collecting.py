@@ -18,6 +18,8 @@ from collector.services.bar_judging import take_in
 from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
 from collector.store_batch import WriteResult
 from providers.adapter import refusal_of
+from providers.budget import most_at_once
+from providers.calls import symbols_a_call
 from providers.fetching import ProviderAnswer, ask_provider
 from providers.loop import EventLoopThread
 from providers.market.types import Adjustment, BarQuery, Micros
@@ -107,6 +109,7 @@ class _Collection:
             takes=group.takes,
             ask=self._ask,
             take_in=self._take_in,
+            size=lambda candidate: symbols_a_call(candidate, tokens=most_at_once(candidate.allowance, lane=group.lane)),
             telling=lambda: group.newest(group.series),
             until=self.until,
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from collector.core.retry import MAINTENANCE
+from collector.services.kept_back import KeptBack
 from marketdata_site.observability.clock import now_us
 from providers import metrics as provider_metrics
 from providers.breaker import Phase
@@ -87,8 +88,8 @@ class Journey:
     """How a job asks. `promote`: the threshold of the version that it runs by.
 
     `takes`: whether a provider can be asked for a symbol at all. `ask` sends; `take_in` writes what came and returns the symbols
-    that need nobody else. `telling`: symbols whose answer tells most about a provider's health. `until`: on the monotonic clock,
-    when no request waits for a token any longer.
+    that need nobody else. `size`: how many symbols one call of a provider names. `telling`: symbols whose answer tells most about a
+    provider's health. `until`: on the monotonic clock, when no request waits for a token any longer.
     """
 
     promote: float
@@ -96,6 +97,7 @@ class Journey:
     takes: Callable[[str, Candidate], bool]
     ask: Callable[[Turn], ProviderResult[Any]]
     take_in: Callable[[ProviderResult[Any]], Collection[str]]
+    size: Callable[[Candidate], int]
     telling: Callable[[], Collection[str]] = tuple
     until: float | None = None
 
@@ -107,17 +109,23 @@ def travel(choice: Choice, journey: Journey, wanted: dict[str, Unanswered]) -> C
     """
     failed: dict[str, ProviderError] = {}
     settled: Counter[str] = Counter()
+    kept_back = _kept_back(choice, journey)
     for step in choice.decision.steps:
         names = [name for name in wanted if journey.takes(name, choice.candidates[step.provider])]
         if not names or step.provider in failed:
             continue
+        if step.use not in _SAMPLES:
+            kept_back.turn_of(choice.candidates[step.provider], wanted)
         with _lease(choice, step) as is_ours:
             before = len(wanted)
+            if not is_ours:
+                kept_back.add(choice.candidates[step.provider], "circuit_open")
             if is_ours and (stopped := _carry_out(choice, step, journey, names, wanted)) is not None:
                 failed[step.provider] = stopped
             settled[step.provider] += before - len(wanted)
         if not wanted:
             break
+    kept_back.count_all(wanted)
     unasked = _Unasked(choice, journey, failed)
     wanted.update({name: unasked.last_word(name, why) for name, why in wanted.items()})
     return settled
@@ -151,6 +159,14 @@ class _Unasked:
         return Unanswered(
             f"{provider}: its prices or its feed are not those that the series is made of", "other_feed", provider
         )
+
+
+def _kept_back(choice: Choice, journey: Journey) -> KeptBack:
+    found = KeptBack(choice.capability, takes=journey.takes, size=journey.size)
+    for one in _skipped(choice):
+        if one.provider in choice.candidates:
+            found.add(choice.candidates[one.provider], one.code)
+    return found
 
 
 def _skipped(choice: Choice) -> Iterator[Unanswered]:
@@ -196,6 +212,8 @@ def _carry_out(
     answer = journey.ask(turn)
     _report(choice, step, answer, journey.promote)
     _log_failures(choice, answer)
+    for code, requests in answer.unsent.items():
+        provider_metrics.refused(capability=choice.capability, provider=step.provider, code=code, requests=requests)
     settled = journey.take_in(answer)
     for name in turn.names:
         if name in settled:

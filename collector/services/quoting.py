@@ -17,6 +17,8 @@ from collector.selectors.overrides import providers_away
 from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
 from collector.services.naming import names_of, vendor_symbol
 from collector.services.quote_retention import kept_from
+from providers.budget import most_at_once
+from providers.calls import symbols_a_quote_call
 from providers.errors import UnsupportedRequest
 from providers.fetching import ProviderQuotes, ask_provider_for_quotes
 from providers.lanes import Lane
@@ -100,7 +102,14 @@ class _Group:
             refusal=self._refusal,
             away=providers_away(now=self.now),
         )
-        journey = Journey(promote=snapshot.promote, loop=self.loop, takes=lambda *_: True, ask=self._ask, take_in=self._take_in)
+        journey = Journey(
+            promote=snapshot.promote,
+            loop=self.loop,
+            takes=lambda *_: True,
+            ask=self._ask,
+            take_in=self._take_in,
+            size=self._size,
+        )
         settled = travel(choice, journey, wanted)
         self.outcome.unanswered.update(wanted)
         return settled
@@ -130,6 +139,10 @@ class _Group:
         answer = self.loop.run(turn.paid(question))
         self.outcome.calls[turn.candidate.name] = self.outcome.calls.get(turn.candidate.name, 0) + answer.calls
         return answer
+
+    def _size(self, candidate: Candidate) -> int:
+        tokens = most_at_once(candidate.allowance, lane=Lane.LIVE)
+        return symbols_a_quote_call(candidate, self.asset_class, tokens=tokens)
 
     def _deadline_s(self) -> float:
         if self.job.expires_at is None:

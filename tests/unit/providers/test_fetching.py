@@ -86,3 +86,4 @@ async def test_vendor_that_only_breaks_is_not_asked_for_all_symbols() -> None:
     assert {type(error) for error in answer.failed.values()} == {VendorFault, CircuitOpen}
     assert len(answer.failed) == 200
     assert answer.calls == len(asked)
+    assert answer.unsent == {"circuit_open": 200 - len(asked)}
