@@ -1,4 +1,4 @@
-"""Gauges about backfilling and outages, read from rows at the moment of a scrape."""
+"""Gauges about collecting, backfilling and outages, read from rows at the moment of a scrape."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,6 +8,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from collector.models import Incident, Tier
 from collector.models.backfills import WAITING_STATES, BackfillState, Lane
+from collector.selectors.lag import lags
+from providers.market.types import SECOND_US, to_us
 
 # Two branches, one for each partial index: the table holds a week of finished jobs beside the open ones.
 _OPEN = f"""
@@ -22,6 +24,18 @@ _DEAD = f"""
 SELECT b.tier, count(*) FROM collector_deadletter d JOIN collector_backfill b ON b.id = d.backfill_id
 WHERE b.state = '{BackfillState.DEAD}' GROUP BY b.tier
 """  # noqa: S608 - made of constants
+
+
+def ingestion_lag(*, now: datetime) -> Iterable[Metric]:
+    """How far collection is behind, by interval."""
+    text = (
+        "Trading seconds since the end of the oldest slot that is over and not answered for behind all that is: the median of the "
+        "series whose venue trades now, of the tier where it is highest."
+    )
+    family = GaugeMetricFamily("ingestion_lag_seconds", text, labels=["interval"])
+    for interval, lag in sorted(lags(now=to_us(now)).items()):
+        family.add_metric([interval], lag / SECOND_US)
+    return [family]
 
 
 def backfill_queues(*, now: datetime) -> Iterable[Metric]:

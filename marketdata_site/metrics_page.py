@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from collector.gauges import backfill_queues, dead_letters, open_incidents
+from collector.gauges import backfill_queues, dead_letters, ingestion_lag, open_incidents
 from marketdata_site.api_errors import refusal_of
 from marketdata_site.observability.clock import now
 from marketdata_site.observability.metrics import CONTENT_TYPE, page
@@ -12,7 +12,14 @@ from ops.auth import may_scrape
 from providers.gauges import circuit_states, reloads
 
 row_gauges = RowGauges(
-    [lambda: circuit_states(now=now()), reloads, lambda: backfill_queues(now=now()), dead_letters, open_incidents]
+    [
+        lambda: circuit_states(now=now()),
+        reloads,
+        lambda: ingestion_lag(now=now()),
+        lambda: backfill_queues(now=now()),
+        dead_letters,
+        open_incidents,
+    ]
 )
 """One for the process, so that several scrapers at once cost one reading."""
 
