@@ -74,6 +74,16 @@ app.conf.update(
             "schedule": EverySecond(3600),
             "options": {"queue": "maintenance", "expires": 3600},
         },
+        "watch-objectives": {
+            "task": "ops.tasks.watch_objectives",
+            "schedule": EverySecond(30),
+            "options": {"queue": "maintenance", "expires": 30},
+        },
+        "thin-slo-samples": {
+            "task": "ops.tasks.thin_slo_samples",
+            "schedule": EverySecond(3600),
+            "options": {"queue": "maintenance", "expires": 3600},
+        },
         "scan-recent": {
             "task": "collector.tasks.scan_recent",
             "schedule": EverySecond(60),

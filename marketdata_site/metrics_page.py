@@ -9,6 +9,7 @@ from marketdata_site.observability.clock import now
 from marketdata_site.observability.metrics import CONTENT_TYPE, page
 from marketdata_site.observability.row_gauges import RowGauges
 from ops.auth import may_scrape
+from ops.gauges import objectives
 from providers.gauges import circuit_states, reloads
 
 row_gauges = RowGauges(
@@ -19,6 +20,7 @@ row_gauges = RowGauges(
         lambda: backfill_queues(now=now()),
         dead_letters,
         open_incidents,
+        objectives,
     ]
 )
 """One for the process, so that several scrapers at once cost one reading."""

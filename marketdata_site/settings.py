@@ -301,6 +301,8 @@ RECENT_SCAN_HOURS = max(1, _number("MARKETDATA_RECENT_SCAN_HOURS", 72))
 """How far back the scan of each minute looks for gaps; what is older waits for the nightly one."""
 INCIDENT_SERIES = max(2, _number("MARKETDATA_INCIDENT_SERIES", 20))
 """When so many series miss the same time, that is an incident."""
+SLO_SAMPLE = max(0, _number("MARKETDATA_SLO_SAMPLE", 200))
+"""How many random series of each tier and interval the objectives' monitor looks at; 0: all."""
 HISTORY_BACKFILL_CAP = max(1, _number("MARKETDATA_HISTORY_BACKFILL_CAP", 20_000))
 """Most open backfill jobs of the history lane, of all tiers together; those of the recent lane are capped by each tier's own number."""
 BACKFILL_LEASE_SECONDS = max(2, _number("MARKETDATA_BACKFILL_LEASE_SECONDS", 120))

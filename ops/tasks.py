@@ -2,8 +2,11 @@
 
 from celery import shared_task
 
-from marketdata_site.observability.clock import now
+from marketdata_site.observability.clock import now, now_us
 from ops.bulk.advancing import advance_all, delete_old_items
+from ops.slo.keeping import thin
+from ops.slo.running import run
+from providers.services import policies
 
 
 @shared_task(name="ops.tasks.advance_bulk")
@@ -16,3 +19,15 @@ def advance_bulk() -> None:
 def delete_old_bulk_items() -> None:
     """Forget which jobs an operation was about, a week after its end."""
     delete_old_items(now=now())
+
+
+@shared_task(name="ops.tasks.watch_objectives")
+def watch_objectives() -> None:
+    """See what share of series is behind, and count the slots that fell due."""
+    run(snapshot=policies.current(), now=now_us())
+
+
+@shared_task(name="ops.tasks.thin_slo_samples")
+def thin_slo_samples() -> None:
+    """Add up what the monitor of objectives found a week ago, forget what is older than 90 days."""
+    thin(now=now())

@@ -8,6 +8,9 @@ import numpy as np
 from collector.core.spans import Spans, inside
 from providers.market.types import Micros, MicrosArray
 
+GRACE_CADENCES = 2
+"""An answer that proves a slot empty may come with the second plan after a vendor's silence could be believed."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:

@@ -60,6 +60,11 @@ def minus(spans: Spans, taken: Spans) -> Spans:
     return union(np.column_stack((cuts[:-1], cuts[1:]))[kept])
 
 
+def overlap(spans: Spans, others: Spans) -> Spans:
+    """The time that both sets contain, in normal form."""
+    return minus(spans, minus(spans, others))
+
+
 def slots_in(spans: Spans, step: int) -> int:
     """How many slots of length `step` the spans hold."""
     return int((spans[:, 1] - spans[:, 0]).sum() // step)

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from collector import metrics
 from collector.announcing import announce
-from collector.core.marks import SlotCount
+from collector.core.marks import GRACE_CADENCES, SlotCount
 from collector.core.messages import mark_message
 from collector.feed.publisher import publish_committed
 from collector.feed.ring import FeedUnavailable
@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 
 LEAST_WINDOW_US = 3600 * SECOND_US
 """Slots that become complete later than this (and two intervals) after their start get no mark: by then who waited has acted without."""
-GRACE_CADENCES = 2
-"""An answer that proves a slot empty may come with the second plan after a vendor's silence could be believed."""
 KEPT_DAYS = 7
 """Longer than any window, or a mark would be told again."""
 _LOCK = 7_301_003

@@ -1,7 +1,19 @@
-"""Rows of the operator's room. Objectives are to come."""
+"""Rows of the operator's room."""
 
 from ops.models.audit import AuditEntry
 from ops.models.bulk import BulkItem, BulkKind, BulkOperation, BulkState, ItemState
 from ops.models.keys import ApiKey
+from ops.models.slo import SloCount, SloRun, SloSample
 
-__all__ = ["ApiKey", "AuditEntry", "BulkItem", "BulkKind", "BulkOperation", "BulkState", "ItemState"]
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "BulkItem",
+    "BulkKind",
+    "BulkOperation",
+    "BulkState",
+    "ItemState",
+    "SloCount",
+    "SloRun",
+    "SloSample",
+]

@@ -31,6 +31,11 @@ FIXED = {
     ("ws_dropped_messages_total", (), "counter"),
     ("ws_recover_total", ("result", "reason"), "counter"),
     ("ws_closed_total", ("code",), "counter"),
+    ("slo_gap_violation_rate", ("tier", "interval"), "gauge"),
+    ("slo_expected_slots_total", ("tier", "interval"), "counter"),
+    ("slo_good_slots_total", ("tier", "interval"), "counter"),
+    ("slo_interior_missing_slots", ("tier", "interval"), "gauge"),
+    ("slo_last_run_timestamp_seconds", (), "gauge"),
     ("config_last_reload_successful", (), "gauge"),
     ("config_last_reload_success_timestamp_seconds", (), "gauge"),
 }
@@ -52,7 +57,10 @@ def _counted() -> Described:
 
 
 def _read() -> Described:
-    return {(family.name, tuple(getattr(family, "_labelnames", ())), family.type) for family in row_gauges.collect()}
+    return {
+        (family.name + "_total" * (family.type == "counter"), tuple(getattr(family, "_labelnames", ())), family.type)
+        for family in row_gauges.collect()
+    }
 
 
 def _documented() -> Described:

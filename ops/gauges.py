@@ -1,0 +1,55 @@
+"""What the objectives' monitor found, read from rows at the moment of a scrape. Its counters are rows too, so none goes back with a process."""
+
+from collections.abc import Iterable
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from collector.models import Tier
+from ops.models import SloCount, SloRun, SloSample
+
+_LABELS = ("tier", "interval")
+
+
+def objectives() -> Iterable[Metric]:
+    """The newest run's rates, the slots of all runs, when the newest run was. Without any run there is none of the former."""
+    rate = GaugeMetricFamily(
+        "slo_gap_violation_rate",
+        "Share of sampled series that are behind by more than two intervals of trading time.",
+        labels=_LABELS,
+    )
+    interior = GaugeMetricFamily(
+        "slo_interior_missing_slots",
+        "Slots of the last session hour that sampled series lack, however new their newest bar.",
+        labels=_LABELS,
+    )
+    run = SloRun.objects.first()
+    for sample in SloSample.objects.filter(at=run.at) if run else ():
+        rate.add_metric([sample.tier, sample.interval], sample.rate)
+        interior.add_metric([sample.tier, sample.interval], sample.interior_missing)
+    return [rate, interior, *_slots(), _objective(), _last_run(run)]
+
+
+def _slots() -> Iterable[Metric]:
+    expected = CounterMetricFamily("slo_expected_slots", "Slots of sampled series that fell due.", labels=_LABELS)
+    good = CounterMetricFamily(
+        "slo_good_slots", "Those that were held, or answered for without a bar, by then.", labels=_LABELS
+    )
+    for count in SloCount.objects.order_by("tier", "interval"):
+        expected.add_metric([count.tier, count.interval], count.expected)
+        good.add_metric([count.tier, count.interval], count.good)
+    return [expected, good]
+
+
+def _objective() -> Metric:
+    family = GaugeMetricFamily("slo_objective", "Highest share of a tier's series that may be behind.", labels=["tier"])
+    for code, share in Tier.objects.values_list("code", "objective"):
+        family.add_metric([code], share)
+    return family
+
+
+def _last_run(run: SloRun | None) -> Metric:
+    text = "When the monitor of objectives ran last, in epoch seconds by the database's clock."
+    family = GaugeMetricFamily("slo_last_run_timestamp_seconds", text)
+    if run is not None:
+        family.add_metric([], run.ran_at.timestamp())
+    return family
