@@ -18,7 +18,8 @@ def main() -> None:
         else:
             environment.prepare(with_servers=environment.needs_servers(sys.argv[1:]))
     except EmbeddedServerError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)  # 1 is what commands say of what they found
 
     from django.core.management import execute_from_command_line
     from django.db import ProgrammingError
