@@ -1,4 +1,4 @@
-"""What daphne serves: HTTP to Django, WebSockets through origin check, session and access to the feed."""
+"""What daphne serves: HTTP to Django, WebSockets through origin check, session and access to the feed; each with an id for the log."""
 
 import os
 
@@ -12,10 +12,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from collector.feed.routing import websocket_urlpatterns  # noqa: E402
 from marketdata_site.doors import AccessCheck, OriginCheck  # noqa: E402
+from marketdata_site.request_ids import RequestIds  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": django_application,
-        "websocket": OriginCheck(AuthMiddlewareStack(AccessCheck(URLRouter(websocket_urlpatterns)))),
-    }
+application = RequestIds(
+    ProtocolTypeRouter(
+        {
+            "http": django_application,
+            "websocket": OriginCheck(AuthMiddlewareStack(AccessCheck(URLRouter(websocket_urlpatterns)))),
+        }
+    )
 )

@@ -6,6 +6,7 @@ clients' consumers never get to say goodbye. It also exits 0 when its port is ta
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from typing import Any
@@ -15,6 +16,9 @@ from daphne.server import Server as DaphneServer  # installs the asyncio reactor
 
 from marketdata_site import environment
 from marketdata_site.embedded.errors import EmbeddedServerError
+from marketdata_site.observability.log_lines import log_the_rest
+
+log = logging.getLogger(__name__)
 
 PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS = 20, 30
 MAX_FRAME_BYTES = 64 * 1024
@@ -29,7 +33,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # published without types
     could_listen = True
 
     def listen_success(self, port: Any) -> None:
-        """Say where we listen: with port 0 nobody else knows."""
+        """Say where we listen, on standard output, as programs read it that start us: with port 0 nobody else knows."""
         super().listen_success(port)
         for host, number in self.listening_addresses[-1:]:
             print(f"Listening on http://{host}:{number}", flush=True)
@@ -37,7 +41,7 @@ class Server(DaphneServer):  # type: ignore[misc]  # published without types
     def listen_error(self, failure: Any) -> None:
         """Say why, and end."""
         self.could_listen = False
-        print(f"error: {failure.getErrorMessage()}", file=sys.stderr, flush=True)
+        log.error("this process can't listen: %s", failure.getErrorMessage(), extra={"action": "web_cannot_listen"})
         super().listen_error(failure)
 
     def kill_all_applications(self) -> Any:
@@ -78,6 +82,7 @@ def main(words: list[str] | None = None) -> int:
         return 1
     from marketdata_site.asgi import application
 
+    log_the_rest()
     server = Server(
         application=application,
         endpoints=_endpoints(arguments),

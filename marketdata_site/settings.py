@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from marketdata_site import environment
+from marketdata_site.observability.redaction import remember
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MARKETDATA_HOME = Path(os.environ.get("MARKETDATA_HOME") or BASE_DIR / ".marketdata")
@@ -31,6 +32,14 @@ def _number(name: str, default: int) -> int:
         return int(text) if text else default
     except ValueError:
         raise ValueError(f"{name} must be a whole number, got {text!r}") from None
+
+
+def _choice(name: str, choices: tuple[str, ...]) -> str:
+    """The first one unless another is named."""
+    text = os.environ.get(name, "").strip().lower() or choices[0]
+    if text not in choices:
+        raise ValueError(f"{name} must be {' or '.join(choices)}, got {text!r}")
+    return text
 
 
 def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -82,6 +91,12 @@ def _database(url: str) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
+
+
+def _secrets() -> list[str]:
+    """What no log line may hold: the key of sessions, and passwords in the servers' addresses, as they stand there and decoded."""
+    passwords = [urlsplit(url).password or "" for url in (os.environ.get("DATABASE_URL", ""), REDIS_URL, CELERY_BROKER_URL)]
+    return [SECRET_KEY, *passwords, *map(unquote, passwords)]
 
 
 DEBUG = _flag("DJANGO_DEBUG", False)
@@ -314,16 +329,19 @@ METRICS_NETWORKS = _networks("MARKETDATA_METRICS_NETWORKS")
 TRUST_LOOPBACK = _flag("MARKETDATA_TRUST_LOOPBACK", True)
 """False where a proxy on this machine passes callers on without saying so: its connections come from loopback as well."""
 
+LOG_FORMAT = _choice("MARKETDATA_LOG_FORMAT", ("text", "json"))
+remember(_secrets())
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
+        "text": {
             "()": "marketdata_site.observability.log_lines.Line",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }
+        },
+        "json": {"()": "marketdata_site.observability.log_lines.JsonLine", "role": ROLE},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "marketdata_site.observability.log_lines.Console", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": os.environ.get("MARKETDATA_LOG_LEVEL", "INFO")},
     "loggers": {
         "django.request": {"level": "ERROR"},
@@ -332,5 +350,9 @@ LOGGING = {
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        # These two hand nothing up by themselves.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "INFO", "propagate": True},
+        "multiprocessing": {"handlers": ["console"], "level": "WARNING", "propagate": False},
     },
 }

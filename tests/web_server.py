@@ -6,23 +6,27 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from django.db import connection
 
 
 @contextmanager
-def running(**variables: str) -> Iterator[str]:
-    """The server's address while it runs, with more environment variables. Needs `transactional_db`: the server sees only what is committed."""
-    with running_process(**variables) as (address, _):
+def running(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[str]:
+    """The server's address while it runs, with more environment variables; `errors`: where its log goes.
+
+    Needs `transactional_db`: the server sees only what is committed.
+    """
+    with running_process(errors=errors, **variables) as (address, _):
         yield address
 
 
 @contextmanager
-def running_process(**variables: str) -> Iterator[tuple[str, int]]:
+def running_process(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[tuple[str, int]]:
     """`running`, with the id of the process."""
     environment = {**os.environ, "MARKETDATA_ROLE": "web", "DATABASE_URL": database_url(), **variables}
     command = [sys.executable, "-m", "marketdata_site.serve", "--port", "0"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     try:
         yield _address(process.stdout), process.pid

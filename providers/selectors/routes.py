@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from marketdata_site.observability.redaction import remember
 from providers.accounts import option_text
 from providers.adapter import Account, Adapter
 from providers.budget import Allowance
@@ -90,7 +91,9 @@ def allowance_of(entry: ProviderEntry) -> Allowance:
 def secrets_of(entry: ProviderEntry) -> dict[str, str]:
     """Credential → secret: the process environment first, then the env file as it was at the last reload."""
     in_file = read_credentials(entry.credentials, file_variables(env_file()))
-    return in_file | read_credentials(entry.credentials, os.environ)
+    found = in_file | read_credentials(entry.credentials, os.environ)
+    remember(found.values())
+    return found
 
 
 def env_file() -> EnvFile:

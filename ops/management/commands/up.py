@@ -52,7 +52,7 @@ class Command(BaseCommand):
     def _run(self, *, home: Path, addresses: Addresses) -> int:
         metrics.start_anew()
         programs = service_programs(addresses, with_vendors=settings.DATABASE_IS_EMBEDDED)
-        log = PrefixedLog(names=[SYSTEM, *(program.name for program in programs)])
+        log = PrefixedLog(names=[SYSTEM, *(program.name for program in programs)], as_json=settings.LOG_FORMAT == "json")
         log.line(SYSTEM, "database: migrations")
         call_command("migrate", interactive=False, verbosity=0)
         if settings.DATABASE_IS_EMBEDDED:
