@@ -1,49 +1,90 @@
-"""Our own web process on the test's database, for tests that speak to it over real HTTP or with a real browser."""
+"""Our own web processes on the test's database, for tests that speak to them over real HTTP and WebSockets or with a real browser.
+
+They see only what is committed: such tests need `transactional_db`, and their processes end before the database is emptied.
+"""
 
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO
+from dataclasses import dataclass
+from pathlib import Path
 
+import pytest
+from django.conf import settings
 from django.db import connection
+
+START_SECONDS = 120
+"""A process reads all its libraries, beside whatever else the machine does."""
+END_SECONDS = 60
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Web:
+    """A running web process."""
+
+    process: "subprocess.Popen[str]"
+    address: str
+    """Host and port."""
+
+    @property
+    def feed(self) -> str:
+        """The feed's URL."""
+        return f"ws://{self.address}/ws/feed"
+
+
+def start(*, module: str = "marketdata_site.serve", port: int = 0, **variables: str) -> Web:
+    """A process that listens, which the caller ends; `module` is what it runs, with more environment variables."""
+    ours = {"MARKETDATA_ROLE": "web", "DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
+    command = [sys.executable, "-m", module, "--port", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **ours, **variables}, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    giving_up = threading.Timer(START_SECONDS, process.kill)
+    giving_up.start()
+    try:
+        for line in process.stdout:
+            if found := re.search(r"Listening on http://(\S+)", line):
+                break
+        else:
+            pytest.fail("the web process did not start")
+    finally:
+        giving_up.cancel()
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+    return Web(process, found.group(1))
+
+
+def end(webs: Sequence[Web]) -> None:
+    """Ask all of them to end, and wait."""
+    for web in webs:
+        web.process.terminate()
+    for web in webs:
+        web.process.wait(END_SECONDS)
+        if web.process.stdout is not None:
+            web.process.stdout.close()
 
 
 @contextmanager
-def running(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[str]:
-    """The server's address while it runs, with more environment variables; `errors`: where its log goes.
-
-    Needs `transactional_db`: the server sees only what is committed.
-    """
-    with running_process(errors=errors, **variables) as (address, _):
+def running(**variables: str) -> Iterator[str]:
+    """The server's address while it runs, with more environment variables."""
+    with running_process(**variables) as (address, _):
         yield address
 
 
 @contextmanager
 def running_process(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[tuple[str, int]]:
     """`running`, with the id of the process."""
-    environment = {**os.environ, "MARKETDATA_ROLE": "web", "DATABASE_URL": database_url(), **variables}
-    command = [sys.executable, "-m", "marketdata_site.serve", "--port", "0"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
-    assert process.stdout is not None
+    web = start(**variables)
     try:
-        yield _address(process.stdout), process.pid
+        yield f"http://{web.address}", web.process.pid
     finally:
-        process.terminate()
-        process.wait(timeout=20)
-        process.stdout.close()
+        end([web])
 
 
 def database_url() -> str:
     """The test database's, for processes of ours."""
     at = connection.settings_dict
-    return f"postgresql://{at['USER']}@/{at['NAME']}?host={at['HOST']}&port={at['PORT']}"
-
-
-def _address(lines: Iterator[str]) -> str:
-    for line in lines:
-        if found := re.search(r"http://127\.0\.0\.1:\d+", line):
-            return found[0]
-    raise RuntimeError("the web process ended before it listened")
+    return f"postgresql://{at['USER']}@/{at['NAME']}?host={at['HOST']}&port={at['PORT'] or 5432}"

@@ -11,8 +11,8 @@ from django.db import connection
 from websockets.asyncio.client import ClientConnection, connect
 
 from collector.feed.publisher import publish
-from tests.acceptance.feed.conftest import Web
 from tests.feed_support import PATIENCE_SECONDS, Ledger, add_batch, bar, key_of, valkey
+from tests.web_server import Web
 
 Webs = Callable[[], Web]
 

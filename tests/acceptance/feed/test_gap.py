@@ -14,10 +14,10 @@ from collector.feed.ring import STREAM
 from collector.models import Bar, DailyBar, FeedBatch, Series
 from collector.store import write_bars
 from providers.market.types import DAY_US, MINUTE_US, Micros, to_us
-from tests.acceptance.feed.conftest import Web
 from tests.builders import row, us
 from tests.feed_support import PATIENCE_SECONDS, valkey
 from tests.integration.collector.rows import make_provider, make_series, make_write
+from tests.web_server import Web
 
 Json = dict[str, Any]
 OPEN = us("2025-10-08 14:30")

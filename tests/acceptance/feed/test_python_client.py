@@ -13,12 +13,12 @@ import pytest
 from collector.core.messages import iso
 from marketdata_client import Backoff, Bar, Client, Filled, Gap, Message, NotAllowed, Position, Refused, SyncClient, to_pandas
 from providers.market.types import MINUTE_US, from_us, to_us
-from tests.acceptance.feed.conftest import Web
-from tests.acceptance.feed.relay import Relay
 from tests.acceptance.feed.test_feed import Publisher
 from tests.acceptance.feed.test_gap import OPEN, VALUES, Writer, forget, in_postgres
 from tests.feed_support import PATIENCE_SECONDS, bar, key_of, valkey
 from tests.integration.collector.rows import make_series
+from tests.relay import Relay
+from tests.web_server import Web
 
 Webs = Callable[[], Web]
 SOON = Backoff(first_s=0.02, most_s=0.2)

@@ -11,12 +11,12 @@ from collector.core.messages import iso
 from collector.models import Quote
 from collector.quotes_store import write_quotes
 from providers.market.types import SECOND_US, Micros, to_us
-from tests.acceptance.feed.conftest import Web
 from tests.acceptance.feed.test_gap import Client, forget
 from tests.builders import us
 from tests.feed_support import PATIENCE_SECONDS
 from tests.integration.collector.rows import make_provider
 from tests.quotes import make_quote_series, make_quote_write, quote
+from tests.web_server import Web
 
 Json = dict[str, Any]
 Webs = Callable[[], Web]

@@ -8,8 +8,8 @@ from pytest_django import DjangoDbBlocker
 
 from collector.feed.ring import PENDING, shared_ring
 from tests.acceptance.feed.conformance.stage import BOUNDS, ELSEWHERE, Stage
-from tests.acceptance.feed.conftest import Web, end, start
 from tests.feed_support import valkey
+from tests.web_server import Web, end, start
 
 
 @pytest.fixture(scope="module")

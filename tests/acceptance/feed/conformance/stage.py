@@ -15,9 +15,9 @@ from collector.feed.ring import STREAM
 from collector.models import FeedBatch
 from tests.acceptance.feed.conformance.peer import PATIENCE_S, Json, Peer
 from tests.acceptance.feed.conformance.record import Record
-from tests.acceptance.feed.conftest import Web
 from tests.feed_support import Ledger, add_batch, bar, valkey
 from tests.keys import new_peer
+from tests.web_server import Web
 
 READY: Json = {"ready_timeout_s": 60}
 """A machine that is busy with other things is no outage."""
