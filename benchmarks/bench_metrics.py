@@ -1,6 +1,6 @@
 """How long a scrape of `/metrics` takes with 10,000 instruments, 100,000 backfill jobs and eight counting processes. The target is absolute.
 
-Once while every series is answered for, and once just after a minute closed, when each one's newest bar has to be looked up.
+Once just after a minute closed, as at most scrapes, and once while collection stands still, when each series' newest bar has to be looked up.
 python -m benchmarks metrics
 """
 
@@ -54,11 +54,11 @@ def run() -> list[dict[str, Any]]:
     with time_machine.travel(CLOSED.replace(second=10), tick=True):
         _fill()
         _count()
-        bytes_, answered = _scrapes(from_us(to_us(CLOSED)))
-        _, closed = _scrapes(from_us(to_us(CLOSED) - MINUTE_US))
+        bytes_, well = _scrapes(from_us(to_us(CLOSED) - MINUTE_US))
+        _, still = _scrapes(from_us(to_us(CLOSED) - 60 * MINUTE_US))
     return [
-        row("/metrics, 10,000 instruments, 100,000 jobs, a minute closed", ours=closed, target="<= 100", unit="ms"),
-        row("- while all is answered for", ours=answered, unit="ms"),
+        row("/metrics, 10,000 instruments, 100,000 jobs", ours=well, target="<= 100", unit="ms"),
+        row("- while collection stands still", ours=still, unit="ms"),
         row("- its size", ours=bytes_ / 1024, unit="KiB"),
     ]
 
@@ -73,7 +73,7 @@ def _scrapes(answered_through: datetime) -> tuple[int, float]:
         answer = client.get("/metrics", headers={"host": "localhost"})
         took.append((time.perf_counter() - begun) * 1_000)
         assert b"\nmetrics_unread_gauges 0.0\n" in answer.content
-        assert b'\ningestion_lag_seconds{interval="1m"} 0.0\n' in answer.content
+        assert b'\ningestion_lag_seconds{interval="1m"} ' in answer.content
         size = len(answer.content)
     return size, median(took)
 
@@ -98,7 +98,9 @@ def _fill() -> None:
 def _vacuum() -> None:
     """As autovacuum leaves tables that live for longer than a benchmark."""
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE collector_series, collector_coverage, collector_backfill, collector_deadletter")
+        cursor.execute(
+            "VACUUM ANALYZE collector_instrument, collector_series, collector_coverage, collector_backfill, collector_deadletter"
+        )
 
 
 def _count() -> None:
@@ -111,7 +113,7 @@ def _count() -> None:
             for code in (None, *codes):
                 providing.called(provider=provider, endpoint=endpoint, elapsed_ms=70, code=code)
         collecting.job_done(kind="bars", settled={provider: 1})
-    collecting.WRITE_BATCH_MS.observe(12)
+    collecting.write_batch_ms().observe(12)
     folder = Path(os.environ[FOLDER_VARIABLE])
     for file in list(folder.glob("*_0.db")):
         for number in range(1, PROCESSES):

@@ -84,9 +84,11 @@ class Backfill(models.Model):
         indexes = (
             models.Index(
                 fields=["lane", "tier", "due_at"],
+                include=["found_at"],  # what is counted at each scrape of the metrics is read from the index alone
                 condition=Q(state__in=["queued", "retry_wait", "parked"]),
                 name="backfill_to_claim",
             ),
+            models.Index(fields=["tier"], condition=Q(state="dead"), name="backfill_dead"),
             models.Index(fields=["leased_until"], condition=Q(state="running"), name="backfill_leases"),
             models.Index(fields=["series", "start"], name="backfill_by_span"),
             models.Index(

@@ -13,37 +13,40 @@ from collector.core.closures import Closures, Vanished
 from collector.core.gaps import Grid
 from collector.core.lag import behind, median_of
 from collector.core.spans import Spans
-from collector.selectors.grids import SESSION_REACH_DAYS, expected_of
+from collector.models import Series
+from collector.selectors.grids import SESSION_REACH_DAYS, grid_between
 from collector.selectors.overrides import read_closures
-from collector.selectors.scopes import Kind, Scope, kinds_of
 from providers.market.calendar import get_calendar
-from providers.market.types import DAY_US, Interval, Micros, MicrosArray, from_us, to_us
+from providers.market.types import DAY_US, MINUTE_US, Hours, Interval, Micros, MicrosArray, from_us, to_us
 
 log = logging.getLogger(__name__)
 
 REACH_US = 7 * DAY_US
 """A lag is no longer than what is traded in this time; a daily bar is looked for across a long weekend."""
+UNSEEN_US = MINUTE_US
+"""Who is behind by less, as far as answers say, is not looked at more closely: each minute's end would look up every series' newest bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    calendar: str
+    hours: Hours
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trading:
-    """A kind of series whose venue trades now: its slots, what some series lost of them, and its trading time."""
+    """Series of one kind whose venue trades now: their slots, what some of them lost of these, and their trading time."""
 
-    kind: Kind
-    pieces: Sequence[tuple[Grid, Vanished]]
+    kind: _Kind
+    grid: Grid
+    gone: Vanished
     traded: Spans
 
-    def slots(self, mic: str, instrument: int) -> tuple[MicrosArray, MicrosArray]:
-        """Starts and closes of those that are expected there."""
-        left = [piece.without(gone.of(mic=mic, instrument=instrument)) for piece, gone in self.pieces]
-        none = np.empty(0, dtype=np.int64)
-        return np.concatenate([none, *(one.starts for one in left)]), np.concatenate([none, *(one.closes for one in left)])
-
     def due(self, now: Micros) -> Micros:
-        """The end of the newest slot that is over: who is answered for until then lacks nothing."""
-        starts, closes = self.slots("", 0)
-        over = int(closes.searchsorted(now, "right"))
-        return int(starts[over - 1]) + self.kind.interval.us if over else 0
+        """The end of the newest slot that has been over for a while."""
+        over = int(self.grid.closes.searchsorted(now - UNSEEN_US, "right"))
+        return int(self.grid.starts[over - 1]) + self.kind.interval.us if over else 0
 
 
 def lags(*, now: Micros) -> dict[Interval, Micros]:
@@ -53,7 +56,7 @@ def lags(*, now: Micros) -> dict[Interval, Micros]:
     vendor credibly answered for. Series whose venue is shut, or closed by an override, have no say; 0 where nothing trades.
     """
     closures = read_closures(since=now - REACH_US)
-    kinds = kinds_of(Scope())
+    kinds = _kinds()
     trading = list(_trading(kinds, closures, now))
     found = dict.fromkeys((kind.interval for kind in kinds), 0)
     for (interval, _), (behind_by, members) in _by_tier(trading, closures, now).items():
@@ -61,17 +64,28 @@ def lags(*, now: Micros) -> dict[Interval, Micros]:
     return found
 
 
-def _trading(kinds: Sequence[Kind], closures: Closures, now: Micros) -> Iterator[_Trading]:
+def _kinds() -> list[_Kind]:
+    rows = Series.objects.filter(is_active=True).order_by().values_list("instrument__calendar", "hours", "interval").distinct()
+    return [_Kind(calendar, Hours(hours), Interval(interval)) for calendar, hours, interval in sorted(rows)]
+
+
+def _trading(kinds: Sequence[_Kind], closures: Closures, now: Micros) -> Iterator[_Trading]:
     for kind in kinds:
         try:
             calendar = get_calendar(kind.calendar, kind.hours)
         except ValueError as error:
             log.error("no lag of series on %s: %s", kind.calendar, error, extra={"action": "calendar_unusable"})
             continue
-        if calendar.is_market_open(now) and not closures.is_closed(now, calendar=calendar, mic="", instrument=0):
-            sessions = calendar.sessions(from_us(now - REACH_US).date(), from_us(now + DAY_US).date())
-            traded = np.array([span for session in sessions for span in session.segments], dtype=np.int64).reshape(-1, 2)
-            yield _Trading(kind, expected_of(kind, closures, start=now - REACH_US, end=None, now=now), traded)
+        since = now - REACH_US
+        grid = grid_between(calendar, kind.interval, start=since, end=None, floor=since, now=now)
+        if grid is None or not calendar.is_market_open(now):
+            continue
+        if closures.is_closed(now, calendar=calendar, mic="", instrument=0):
+            continue
+        gone = closures.vanished(calendar, kind.interval, start=since, end=now)
+        sessions = calendar.sessions(from_us(since).date(), from_us(now + DAY_US).date())
+        traded = np.array([span for session in sessions for span in session.segments], dtype=np.int64).reshape(-1, 2)
+        yield _Trading(kind, grid.without(gone.of_all), gone, traded)
 
 
 _Lags = dict[tuple[Interval, str], tuple[list[MicrosArray], list[MicrosArray]]]
@@ -85,9 +99,9 @@ def _by_tier(trading: Sequence[_Trading], closures: Closures, now: Micros) -> _L
         groups[number, tier, mic, instrument].append((to_us(since), series))
     for (number, tier, mic, instrument), rows in groups.items():
         one, columns = trading[number], np.array(rows, dtype=np.int64)
-        starts, closes = one.slots(mic, instrument)
+        grid = one.grid.without(one.gone.of(mic=mic, instrument=instrument))
         behind_by, members = found[one.kind.interval, tier]
-        behind_by.append(behind(columns[:, 0], starts=starts, closes=closes, traded=one.traded, now=now))
+        behind_by.append(behind(columns[:, 0], starts=grid.starts, closes=grid.closes, traded=one.traded, now=now))
         members.append(columns[:, 1])
     return found
 
@@ -96,7 +110,6 @@ def _read(trading: Sequence[_Trading], closures: Closures, now: Micros) -> list[
     if not trading:
         return []
     shut = [row for row in closures.rows if row.start <= now < row.end]
-    lost = [gone for one in trading for _, gone in one.pieces]
     with connection.cursor() as cursor:
         cursor.execute(
             _SINCE,
@@ -107,8 +120,8 @@ def _read(trading: Sequence[_Trading], closures: Closures, now: Micros) -> list[
                 "due": [from_us(one.due(now)) for one in trading],
                 "first": from_us(now - REACH_US).date() - timedelta(days=SESSION_REACH_DAYS),
                 "now": from_us(now),
-                "mics": sorted({mic for gone in lost for mic in gone.by_mic}),
-                "instruments": sorted({number for gone in lost for number in gone.by_instrument}),
+                "mics": sorted({mic for one in trading for mic in one.gone.by_mic}),
+                "instruments": sorted({number for one in trading for number in one.gone.by_instrument}),
                 "shut_mics": [row.mic for row in shut if row.mic and row.instrument is None],
                 "shut_instruments": [row.instrument for row in shut if row.instrument is not None],
             },
@@ -117,7 +130,8 @@ def _read(trading: Sequence[_Trading], closures: Closures, now: Micros) -> list[
         return rows
 
 
-# Coverage is only looked at for series of which `answered_through` does not say already that they lack nothing.
+# Coverage is only looked at for series of which `answered_through` does not say already that they are not behind. 10,000 series take
+# 20 ms, 60 when all of them are behind.
 _SINCE = """
 SELECT k.number - 1, s.tier_id,
        CASE WHEN i.mic = ANY(%(mics)s::text[]) THEN i.mic ELSE '' END,

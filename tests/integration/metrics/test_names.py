@@ -1,20 +1,27 @@
 """Names, labels and types of all metrics: as dashboards and alerts know them, and as docs/metrics.md lists them."""
 
+import ast
 import importlib
 import re
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.parser import text_string_to_metric_families
 
+from collector.metrics import write_batch_ms
 from marketdata_site.metrics_page import row_gauges
 from providers import errors
 from providers.errors import PermanentError, ProviderError, RetryableError
+from providers.metrics import called, refused
+from tests.integration.collector.rows import make_policy, make_provider, make_series
 
 PROJECT = Path(__file__).resolve().parents[3]
 PAGE = (PROJECT / "docs/metrics.md").read_text()
-HOUSES = ("providers", "collector", "ops")
+HOUSES = ("providers", "collector", "ops", "marketdata_site")
+MAKERS = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum"}
 FIXED = {
     ("provider_selected_total", ("capability", "provider"), "counter"),
     ("provider_errors_total", ("provider", "endpoint", "code"), "counter"),
@@ -22,7 +29,11 @@ FIXED = {
     ("circuit_state", ("provider",), "gauge"),
     ("jobs_processed_total", ("type", "provider"), "counter"),
     ("gaps_found_total", ("interval",), "counter"),
+    ("provider_refusals_total", ("capability", "provider", "code"), "counter"),
     ("backfill_jobs_enqueued_total", ("tier",), "counter"),
+    ("backfill_jobs_completed_total", ("tier", "status"), "counter"),
+    ("write_batch_ms", (), "histogram"),
+    ("ingestion_lag_seconds", ("interval",), "gauge"),
     ("backfill_queue_depth", (), "gauge"),
     ("backfill_oldest_age_seconds", (), "gauge"),
     ("dlq_depth", ("tier",), "gauge"),
@@ -47,6 +58,7 @@ Described = set[tuple[str, tuple[str, ...], str]]
 def _counted() -> Described:
     for path in (path for house in HOUSES for path in (PROJECT / house).rglob("metrics.py")):
         importlib.import_module(".".join(path.relative_to(PROJECT).with_suffix("").parts))
+    write_batch_ms()
     ours = [one for one in REGISTRY._collector_to_names if isinstance(one, MetricWrapperBase)]
     names = ((next(iter(one.describe())), one) for one in ours if type(one).__module__.startswith("prometheus_client"))
     return {
@@ -73,6 +85,44 @@ def test_metrics_have_the_names_and_labels_that_others_rely_on_and_the_page_list
     there = _counted() | _read()
     assert FIXED - there == set()
     assert _documented() == there
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_sample_of_a_scrape_is_documented_with_its_labels_and_type(client: Client) -> None:
+    make_provider("polygon")
+    make_policy("polygon")
+    make_series()
+    _counted()
+    refused(capability="bars_1m", provider="polygon", code="isolated", requests=1)
+    called(provider="polygon", endpoint="bars", elapsed_ms=1, code="throttled")
+    documented = {name: (labels, kind) for name, labels, kind in _documented()}
+    families = list(text_string_to_metric_families(client.get("/metrics").content.decode()))
+    ours = [family for family in families if not family.name.startswith("django_http_")]
+    assert {"provider_refusals", "provider_latency_ms", "write_batch_ms", "circuit_state"} <= {family.name for family in ours}
+    for family in ours:
+        labels, kind = documented[family.name + "_total" * (family.type == "counter")]
+        assert family.type == kind
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(labels), sample
+
+
+def _imports_a_maker(path: Path) -> bool:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return any(
+        (isinstance(node, ast.ImportFrom) and MAKERS & {alias.name for alias in node.names} and "metrics" in f"{node.module}")
+        or (isinstance(node, ast.Import | ast.ImportFrom) and "prometheus_client" in ast.unparse(node))
+        for node in nodes
+    )
+
+
+def test_metrics_are_made_in_the_modules_that_are_read_here_and_nowhere_else() -> None:
+    """A metric that is made elsewhere would be missing above."""
+    makers = {
+        path.relative_to(PROJECT) for house in HOUSES for path in (PROJECT / house).rglob("*.py") if _imports_a_maker(path)
+    }
+    assert {str(path) for path in makers if path.name not in {"metrics.py", "gauges.py"}} == {
+        "marketdata_site/observability/row_gauges.py"
+    }
 
 
 def test_page_explains_every_code_of_an_error() -> None:
