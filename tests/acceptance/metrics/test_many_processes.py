@@ -14,8 +14,9 @@ import pytest
 from marketdata_site.celery import app
 from marketdata_site.observability.slots import KINDS
 from ops.running.programs import Addresses, service_programs
-from tests.acceptance.metrics.counting import CALLS_MS
+from tests.acceptance.metrics.counting import CALLS_MS, KEPT_BACK
 from tests.feed_support import valkey
+from tests.integration.collector.rows import make_provider, make_series
 from tests.waiting import wait_until
 from tests.web_server import database_url, running
 
@@ -62,7 +63,9 @@ class Service:
         """Every sample of ours by its name and labels."""
         with urllib.request.urlopen(f"{self.web}/metrics", timeout=PATIENCE_S) as answer:
             text = answer.read().decode()
-        return {name: float(value) for name, value in re.findall(r"^((?:provider|jobs)_\S+) (\S+)$", text, flags=re.MULTILINE)}
+        return {
+            name: float(value) for name, value in re.findall(r"^((?:provider|jobs|write)_\S+) (\S+)$", text, flags=re.MULTILINE)
+        }
 
     def wait_for(self, expected: dict[str, float]) -> None:
         """Until these samples are shown; on the way nothing may go back."""
@@ -90,6 +93,8 @@ def _is_there(group: int) -> bool:
 
 @pytest.fixture
 def service(tmp_path: Path, broker: None) -> Iterator[Service]:
+    make_series()
+    make_provider()
     started = Service(folder=tmp_path)
     try:
         for name in QUEUES:
@@ -115,6 +120,7 @@ def _expected(provider: str, jobs: int, *, code: str = "", errors: int = 0) -> d
     shown: dict[str, float] = {
         f'provider_selected_total{{capability="bars_1m",provider="{provider}"}}': jobs,
         f'jobs_processed_total{{provider="{provider}",type="bars"}}': jobs,
+        f'provider_refusals_total{{capability="bars_1m",code="circuit_open",provider="{provider}"}}': jobs * KEPT_BACK,
         f"provider_latency_ms_count{{{bars}}}": jobs * len(CALLS_MS),
         f"provider_latency_ms_sum{{{bars}}}": jobs * sum(CALLS_MS),
         f'provider_latency_ms_bucket{{endpoint="bars",le="100.0",provider="{provider}"}}': jobs * 2,
@@ -127,12 +133,13 @@ def test_metrics_add_up_and_never_go_back_when_workers_are_recycled_killed_and_s
     service.count("live", 12, provider="polygon")
     service.count("backfill", 8, provider="polygon", code="throttled")
     service.count("live", 5, provider="alpaca")
-    first = {**_expected("polygon", 20, code="throttled", errors=8), **_expected("alpaca", 5)}
+    first = {**_expected("polygon", 20, code="throttled", errors=8), **_expected("alpaca", 5), "write_batch_ms_count": 25}
     service.wait_for(first)
 
     service.kill("live")
     assert first.items() <= service.scraped().items()
     service.start("live")
     service.count("live", 6, provider="polygon")
-    service.wait_for({**_expected("polygon", 26, code="throttled", errors=8), **_expected("alpaca", 5)})
+    second = {**_expected("polygon", 26, code="throttled", errors=8), **_expected("alpaca", 5)}
+    service.wait_for({**second, "write_batch_ms_count": 31, 'write_batch_ms_bucket{le="+Inf"}': 31})
     assert len(list(service.folder.glob("*.db"))) <= len(KINDS) * (PROCESSES + 2)
