@@ -9,6 +9,7 @@ from functools import cache
 from django.db import transaction
 
 from marketdata_site.observability.metrics import MS_BUCKETS, Counter, Histogram
+from marketdata_site.observability.trace import maybe_trace
 
 NOBODY = "none"
 """The provider of a job of which nobody settled anything."""
@@ -49,13 +50,18 @@ def write_batch_ms() -> Histogram:
 
 @contextmanager
 def one_write() -> Iterator[None]:
-    """A transaction of the write path, timed until it is committed; one that is rolled back is not counted.
+    """A transaction of the write path, timed and traced until it is committed; one that is rolled back is not counted.
 
-    The clock is stopped by the first thing to be done on commit: telling the feed comes after it and is none of a write's time.
+    Both are ended by the first thing to be done on commit: telling the feed comes after it and is none of a write's time.
     """
-    begun = time.monotonic()
-    with transaction.atomic():
-        transaction.on_commit(lambda: write_batch_ms().observe((time.monotonic() - begun) * 1_000), robust=True)
+    begun, trace = time.monotonic(), maybe_trace("write")
+
+    def is_committed() -> None:
+        write_batch_ms().observe((time.monotonic() - begun) * 1_000)
+        trace.end()
+
+    with trace, transaction.atomic():
+        transaction.on_commit(is_committed, robust=True)
         yield
 
 

@@ -147,6 +147,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "marketdata_site.observability.requests.AfterOthers",
+    "marketdata_site.observability.trace_requests.TraceRequests",
 ]
 
 TEMPLATES = [

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from marketdata_site.observability.trace import in_this_trace
 from providers.dbthread import DatabaseThread
 from providers.http import VendorHttp
 
@@ -46,7 +47,7 @@ class EventLoopThread:
         if self._loop is None or threading.current_thread() is self._thread:
             coroutine.close()
             raise RuntimeError("run() needs a started event loop thread and another thread to wait in")
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = asyncio.run_coroutine_threadsafe(in_this_trace(coroutine), self._loop)
         try:
             return future.result(timeout)
         except BaseException:

@@ -18,6 +18,7 @@ from collector.feed import log
 from collector.feed.ring import FeedUnavailable, Ring, shared_ring
 from collector.models import FeedBatch
 from marketdata_site.observability import clock
+from marketdata_site.observability.trace import maybe_trace
 from providers.market.types import from_us, to_us
 
 logger = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ def _is_only_sweeper() -> bool:
         return bool(cursor.fetchone()[0])
 
 
+@maybe_trace("publish")
 def _publish_chunk(batch_ids: Sequence[int], *, waits: bool = False) -> int:
     """Ranges and stamps of what is ours to publish, in one transaction. The rows' locks keep every batch to one publisher.
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from collector.core.retry import MAINTENANCE
 from collector.services.kept_back import KeptBack
 from marketdata_site.observability.clock import now_us
+from marketdata_site.observability.trace import maybe_trace
 from providers import metrics as provider_metrics
 from providers.breaker import Phase
 from providers.errors import OutOfTime, ProviderError, Throttled
@@ -209,7 +210,8 @@ def _carry_out(
     """One step; what stopped it when the provider is not to be asked again in this job."""
     turn = _turn(choice, step, journey, names)
     provider_metrics.selected(capability=choice.capability, provider=step.provider)
-    answer = journey.ask(turn)
+    with maybe_trace("fetch"):
+        answer = journey.ask(turn)
     _report(choice, step, answer, journey.promote)
     _log_failures(choice, answer)
     for code, requests in answer.unsent.items():

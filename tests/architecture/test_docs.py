@@ -8,7 +8,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
 SOURCES = ("marketdata_site", "providers", "collector", "ops", "tests/servers.py", "tests/recorded.py", "manage.py")
-OURS = re.compile(r"\b(?:MARKETDATA|DJANGO)_[A-Z][A-Z_]*[A-Z]\b|\b(?:DATABASE_URL|REDIS_URL|CELERY_BROKER_URL)\b")
+OURS = re.compile(r"\b(?:MARKETDATA|DJANGO|VIZ|VIZTRACER)_[A-Z][A-Z_]*[A-Z]\b|\b(?:DATABASE_URL|REDIS_URL|CELERY_BROKER_URL)\b")
 OTHERS = {"DJANGO_SETTINGS_MODULE"}
 """Not a setting: it says where the settings are."""
 
