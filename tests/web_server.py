@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from django.conf import settings
@@ -37,11 +38,13 @@ class Web:
         return f"ws://{self.address}/ws/feed"
 
 
-def start(*, module: str = "marketdata_site.serve", port: int = 0, **variables: str) -> Web:
-    """A process that listens, which the caller ends; `module` is what it runs, with more environment variables."""
+def start(*, module: str = "marketdata_site.serve", port: int = 0, errors: IO[bytes] | None = None, **variables: str) -> Web:
+    """A process that listens, which the caller ends; `module` is what it runs, with more environment variables. `errors`: where its log goes."""
     ours = {"MARKETDATA_ROLE": "web", "DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL}
     command = [sys.executable, "-m", module, "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **ours, **variables}, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **ours, **variables}, stdout=subprocess.PIPE, stderr=errors, text=True
+    )
     assert process.stdout is not None
     giving_up = threading.Timer(START_SECONDS, process.kill)
     giving_up.start()
@@ -68,16 +71,19 @@ def end(webs: Sequence[Web]) -> None:
 
 
 @contextmanager
-def running(**variables: str) -> Iterator[str]:
-    """The server's address while it runs, with more environment variables."""
-    with running_process(**variables) as (address, _):
+def running(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[str]:
+    """The server's address while it runs, with more environment variables; `errors`: where its log goes.
+
+    Needs `transactional_db`: the server sees only what is committed.
+    """
+    with running_process(errors=errors, **variables) as (address, _):
         yield address
 
 
 @contextmanager
 def running_process(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[tuple[str, int]]:
     """`running`, with the id of the process."""
-    web = start(**variables)
+    web = start(errors=errors, **variables)
     try:
         yield f"http://{web.address}", web.process.pid
     finally:
