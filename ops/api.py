@@ -11,6 +11,7 @@ from ops.bulk_api import router as bulk_router
 from ops.config_api import router as config_router
 from ops.dlq_api import router as dlq_router
 from ops.ranges_api import router as ranges_router
+from ops.slo_api import router as slo_router
 
 router = Router(tags=["operations"])
 router.add_router("/ops/config", config_router)
@@ -18,6 +19,7 @@ router.add_router("/ops/dlq", dlq_router)
 router.add_router("/ops/dlq/bulk", bulk_router)
 router.add_router("/ops/ranges", ranges_router)
 router.add_router("/ops/backfill", backfill_router)
+router.add_router("/ops/slo", slo_router)
 
 
 class HealthOut(Schema):

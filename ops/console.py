@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from collector.models import Incident
 from collector.selectors.calendars import calendar_faults
 from marketdata_site.observability import clock
+from ops.slo.board import board
 from providers.admin.marks import health_marks
 from providers.lanes import Lane
 from providers.market.types import Micros, from_us
@@ -67,6 +68,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context.update(
         title="Dashboard",
         now=now,
+        board=board(now=now),
         tiers=tier_rows(),
         providers=provider_rows(now=clock.now_us()),
         policy_faults=policy_faults(now=now),
