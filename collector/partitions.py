@@ -65,6 +65,12 @@ def ensure_partitions(of: Partitioned, periods: Iterable[int]) -> list[str]:
     return made
 
 
+def missing_partitions(of: Partitioned, periods: Iterable[int]) -> list[str]:
+    """Names of the partitions of these periods that are not there, whatever this process has seen before."""
+    existing = _existing(of)
+    return [name for period in periods if (name := of.partition_name(period)) not in existing]
+
+
 def drop_partitions(of: Partitioned, *, before: int) -> list[str]:
     """Detach and drop the partitions of all periods before one, oldest first; returns their names. What is locked is left to the next run."""
     dropped: list[str] = []

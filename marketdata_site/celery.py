@@ -10,7 +10,7 @@ from celery import Celery
 from celery.schedules import crontab
 from celery.signals import task_prerun
 
-from marketdata_site import task_logs  # noqa: F401  Celery's part in the log
+from marketdata_site import beat_life, task_logs  # noqa: F401  for their signals
 from marketdata_site.beat import EverySecond
 
 app = Celery("marketdata")

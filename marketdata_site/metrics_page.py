@@ -10,6 +10,7 @@ from marketdata_site.observability.metrics import CONTENT_TYPE, page
 from marketdata_site.observability.row_gauges import RowGauges
 from ops.auth import may_scrape
 from ops.gauges import objectives
+from ops.health.beats import gauges as beats
 from providers.gauges import circuit_states, reloads
 
 row_gauges = RowGauges(
@@ -21,6 +22,7 @@ row_gauges = RowGauges(
         dead_letters,
         open_incidents,
         objectives,
+        beats,
     ]
 )
 """One for the process, so that several scrapers at once cost one reading."""

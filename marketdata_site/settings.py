@@ -325,6 +325,8 @@ BACKFILL_LEASE_SECONDS = max(2, _number("MARKETDATA_BACKFILL_LEASE_SECONDS", 120
 """How long a worker may be silent before the backfill jobs that it runs are given to others."""
 FEED_HISTORY_AFTER_SECONDS = 86_400
 """Bars older than this go out as one `history` notice a series instead of one message each."""
+BEAT_SILENT_SECONDS = max(15, _number("MARKETDATA_BEAT_SILENT_SECONDS", 30))
+"""After how long without a sign beat counts as silent; it gives one every five seconds."""
 METRICS_NETWORKS = _networks("MARKETDATA_METRICS_NETWORKS")
 """Whose hosts may read /metrics without a key, beside this machine."""
 TRUST_LOOPBACK = _flag("MARKETDATA_TRUST_LOOPBACK", True)

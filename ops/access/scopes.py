@@ -41,7 +41,7 @@ class Rule:
 
 
 RULES = (
-    Rule(SAFE, "/health", None),
+    Rule(SAFE, "/health", None),  # /health/ready too: what asks for it has no key
     Rule(SAFE, "/ops", Scope.OPS),
     Rule(_ANY, "/ops/config", Scope.ADMIN),
     Rule(_ANY, "/ops", Scope.OPS),
