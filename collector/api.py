@@ -26,12 +26,13 @@ from collector.selectors.bars import BarsQuery, Page, bars_page
 from collector.selectors.coverage_states import states_of
 from collector.selectors.gap_pages import gaps_page
 from collector.selectors.instruments import instruments_page
+from collector.selectors.kept import bars_kept_from, refuse_forgotten
 from collector.selectors.recorded_bars import RecordedQuery, recorded_page
 from collector.selectors.scopes import Scope
 from collector.selectors.series import find_instruments, find_series
 from marketdata_site.observability import clock
 from providers.api_errors import ApiError, refuse_unknown
-from providers.market.types import Interval
+from providers.market.types import Interval, from_us
 from providers.services import policies
 
 router = Router(tags=["data"])
@@ -50,14 +51,16 @@ def list_bars(request: HttpRequest, query: Query[BarsIn]) -> HttpResponse:
     its volume is null when one minute's is unknown, its vwap when one minute has none. `source=native` asks for a collected series
     of that very interval instead. A page of derived bars may hold fewer than `limit`: go on until `next` is null.
 
-    `as_of` gives the values that were held at that moment; which slots are proven empty is always judged by today's knowledge.
+    `as_of` gives the values that were held at that moment; which slots are proven empty is always judged by today's knowledge. Where
+    the answer would lack what is deleted by now, it is refused (`not_kept`).
 
     `recorded_since` lists what was recorded from that moment on instead, by the time it was recorded: bars as vendors sent them, of
     all series that fit `symbol`, `interval`, `mic`, `hours` and `adjustment`, each of which may be left out.
     """
     refuse_unknown(request, BarsIn)
     page = _bars(query) if query.recorded_since is None else _recorded(query, query.recorded_since)
-    return json({"bars": page.bars, "next": page.next})
+    kept = bars_kept_from(clock.now_us(), query.interval or Interval.M1)
+    return json({"bars": page.bars, "next": page.next, "kept_from": None if kept is None else from_us(kept)})
 
 
 def _bars(query: BarsIn) -> Page:
@@ -67,11 +70,14 @@ def _bars(query: BarsIn) -> Page:
         raise invalid("symbol", "required, unless recorded_since is given")
     if query.start is None:
         raise invalid("start", "required, unless recorded_since is given")
+    interval = query.interval or Interval.M1
+    if query.as_of is not None:
+        refuse_forgotten(as_of=query.as_of, start=query.start, interval=interval, now=clock.now_us())
     taken = {"symbol", "interval", "start", "end", "recorded_since", "recorded_until"}
     return bars_page(
         BarsQuery(
             symbols=tuple(query.symbol),
-            interval=query.interval or Interval.M1,
+            interval=interval,
             start=query.start,
             end=query.end or clock.now(),
             **query.model_dump(exclude=taken),

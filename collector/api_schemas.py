@@ -174,6 +174,7 @@ class BarsOut(Schema):
 
     bars: list[BarOut]
     next: str | None = Field(description="Hand it back as `after`; null on the last page.")
+    kept_from: datetime | None = Field(description="Bars that start before are dropped, whatever there was; null: none are.")
 
 
 class QuoteOut(Schema):

@@ -7,7 +7,7 @@ Made outside the write's transaction: `CREATE … PARTITION OF` would wait for e
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,11 @@ class Partitioned:
         """Name of the partition that holds a period, e.g. `collector_bar_202611` or `collector_quote_20261122`."""
         return f"{self.table}_{np.datetime64(period, self.unit)}".replace("-", "")
 
+    def begin_of(self, name: str) -> datetime:
+        """The first instant of the period that a partition holds, by its name."""
+        digits = name.removeprefix(f"{self.table}_")
+        return datetime(int(digits[:4]), int(digits[4:6]), int(digits[6:8] or 1), tzinfo=UTC)
+
     def bound(self, period: int) -> str:
         """The first instant of a period, with an offset: else it would be read in the session's zone."""
         return f"{np.datetime64(period, self.unit).astype('datetime64[D]')} 00:00+00"
@@ -50,8 +55,11 @@ class Partitioned:
 BARS = Partitioned("collector_bar", "start", "M")
 QUOTES = Partitioned("collector_quote", "at", "D")
 
+LOCK_MS = 500
+"""How long a drop may wait for a lock, while others wait behind it."""
+
 _known: set[tuple[str, int]] = set()
-"""Periods seen to exist by this process. Partitions are only ever dropped by retention, behind any write."""
+"""Periods seen to exist by this process. Partitions are dropped behind what is written; see `forget_known` for when that does not hold."""
 
 
 def ensure_partitions(of: Partitioned, periods: Iterable[int]) -> list[str]:
@@ -65,30 +73,40 @@ def ensure_partitions(of: Partitioned, periods: Iterable[int]) -> list[str]:
     return made
 
 
+def partitions(of: Partitioned) -> list[str]:
+    """Names of those that there are, oldest first."""
+    return sorted(_existing(of))  # names of one length sort by time
+
+
+def partitions_before(of: Partitioned, period: int) -> list[str]:
+    """Names of those of all periods before one, oldest first."""
+    return [name for name in partitions(of) if name < of.partition_name(period)]
+
+
+def drop_partition(of: Partitioned, name: str) -> bool:
+    """Detach and drop a partition, both or neither; false where it is in use, or gone already. Call it outside a transaction.
+
+    Detaching locks the whole table, behind every open read and write of it, and new ones queue up behind that: so it gives up after
+    half a second and is left to the next turn. Nobody fails. (`DETACH … CONCURRENTLY` would hold up nobody at all, but is two transactions:
+    who is killed between them leaves a table that nobody can tell from one that an operator put aside.)
+    """
+    try:
+        return _drop(of, name)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        log.warning("%s is in use and is dropped later", name, extra={"action": "partition_locked"})
+        return False
+
+
 def missing_partitions(of: Partitioned, periods: Iterable[int]) -> list[str]:
-    """Names of the partitions of these periods that are not there, whatever this process has seen before."""
+    """Names of those of the periods that there are not; whatever this process remembers."""
     existing = _existing(of)
     return [name for period in periods if (name := of.partition_name(period)) not in existing]
 
 
-def drop_partitions(of: Partitioned, *, before: int) -> list[str]:
-    """Detach and drop the partitions of all periods before one, oldest first; returns their names. What is locked is left to the next run."""
-    dropped: list[str] = []
-    # Names of one length sort by time.
-    for name in sorted(name for name in _existing(of) if name < of.partition_name(before)):
-        try:
-            _drop(of, name)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, LockNotAvailable):
-                raise
-            log.warning("%s is in use and is dropped later", name, extra={"action": "partition_locked"})
-            break
-        dropped.append(name)
-    return dropped
-
-
 def forget_known() -> None:
-    """Drop this process' memory of existing partitions (after a retention run, between tests)."""
+    """Drop this process' memory of existing partitions (when one turns out to be gone, between tests)."""
     _known.clear()
 
 
@@ -114,12 +132,13 @@ def _make(of: Partitioned, period: int) -> bool:
     return True
 
 
-def _drop(of: Partitioned, name: str) -> None:
-    """Detaching locks the whole table, behind every open read of it: a moment is waited for that, in which others wait too."""
+def _drop(of: Partitioned, name: str) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         if name not in _existing(of):
-            return  # another process was first
-        cursor.execute("SET LOCAL lock_timeout = '1s'")
+            return False  # another process was first
+        cursor.execute(f"SET LOCAL lock_timeout = {LOCK_MS}")
         cursor.execute(f"ALTER TABLE {of.table} DETACH PARTITION {name}")
         cursor.execute(f"DROP TABLE {name}")
+    _known.clear()
+    return True

@@ -10,42 +10,35 @@ from celery import shared_task
 from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 from django.db import DatabaseError, connections
 
-from collector.feed.publisher import delete_old_batches, publish_unpublished
-from collector.partitions import BARS, QUOTES, ensure_partitions
+from collector.feed.publisher import publish_unpublished
 from collector.queues import enqueue
 from collector.schemas import BarsFetchJob, FetchJob, QuotesFetchJob
 from collector.services.backfill.draining import drain
-from collector.services.backfill.reaping import delete_old as delete_old_backfills
 from collector.services.backfill.reaping import reap
-from collector.services.calendars import preload_calendars, tell_calendar_faults
+from collector.services.calendars import preload_calendars
 from collector.services.collecting import collect_bars
 from collector.services.gap_scan import Scanned
 from collector.services.gap_scan import refill_history as refill_waiting_history
 from collector.services.gap_scan import scan_older as scan_older_gaps
 from collector.services.gap_scan import scan_recent as scan_recent_gaps
-from collector.services.incidents import delete_old as delete_old_incidents
 from collector.services.incidents import look_all, look_recent
 from collector.services.live import plan
-from collector.services.marks import delete_old as delete_old_marks
 from collector.services.marks import tell_all_marks
 from collector.services.marks import tell_marks as tell_marks_of
 from collector.services.quote_plan import plan_quotes as plan_due_quotes
-from collector.services.quote_retention import drop_old_quotes
 from collector.services.quoting import collect_quotes
 from collector.services.verification import plan_verifications as plan_due_verifications
 from collector.services.verification import read_session_again
 from marketdata_site.observability.clock import now, now_us
 from providers.loop import EventLoopThread
 from providers.services import policies
-from providers.services.process_versions import forget_gone_processes, report_process
+from providers.services.process_versions import report_process
 
 log = logging.getLogger(__name__)
 
 SWEEP_OLDER_THAN_S = 2.0
 """A batch this old and unpublished was left by a killed worker or a Valkey outage; younger ones are on their way."""
 SWEEP_LIMIT = 500
-MONTHS_AHEAD = 2
-DAYS_AHEAD = 3
 
 _loop: EventLoopThread | None = None
 
@@ -198,18 +191,3 @@ def refill_history() -> None:
 def _tell_scan(scanned: Scanned | None) -> None:
     if scanned is not None and (scanned.found or scanned.resolved):
         log.info("%s", scanned.as_sentence(), extra={"action": "gaps_scanned"})
-
-
-@shared_task(name="collector.tasks.look_after_tables")
-def look_after_tables() -> None:
-    """Make partitions ahead of their rows, delete what is past its age, warn of calendars that run out."""
-    month, day = BARS.period_of(now()), QUOTES.period_of(now())
-    ensure_partitions(BARS, range(month - 1, month + MONTHS_AHEAD + 1))
-    ensure_partitions(QUOTES, range(day - 1, day + DAYS_AHEAD + 1))
-    drop_old_quotes(now=now())
-    delete_old_batches(now=now())
-    delete_old_marks(now=now())
-    delete_old_backfills(now=now())
-    delete_old_incidents(now=now())
-    forget_gone_processes(now=now())
-    tell_calendar_faults(now=now())

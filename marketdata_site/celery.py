@@ -70,11 +70,6 @@ app.conf.update(
             "schedule": EverySecond(5),
             "options": {"queue": "maintenance", "expires": 5},
         },
-        "delete-old-bulk-items": {
-            "task": "ops.tasks.delete_old_bulk_items",
-            "schedule": EverySecond(3600),
-            "options": {"queue": "maintenance", "expires": 3600},
-        },
         "watch-objectives": {
             "task": "ops.tasks.watch_objectives",
             "schedule": EverySecond(30),
@@ -106,7 +101,7 @@ app.conf.update(
             "options": {"queue": "maintenance", "expires": 60},
         },
         "look-after-tables": {
-            "task": "collector.tasks.look_after_tables",
+            "task": "ops.tasks.look_after_tables",
             "schedule": EverySecond(600),
             "options": {"queue": "maintenance", "expires": 600},
         },

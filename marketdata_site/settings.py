@@ -11,6 +11,7 @@ from django.urls import reverse_lazy
 
 from marketdata_site import environment
 from marketdata_site.observability.redaction import remember
+from ops.care.limits import check_bars, kept
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MARKETDATA_HOME = Path(os.environ.get("MARKETDATA_HOME") or BASE_DIR / ".marketdata")
@@ -308,9 +309,6 @@ FEED_OUTSTANDING_BYTES = max(65_536, _number("MARKETDATA_FEED_OUTSTANDING_BYTES"
 """What may be queued for and not yet acknowledged by one client of the feed; above it the client is closed."""
 FEED_CLIENT_CONNECTIONS = max(1, _number("MARKETDATA_FEED_CLIENT_CONNECTIONS", 1_000))
 """Of one API key, or address without one, to the feed of one web process."""
-FEED_BATCH_HOURS = _number("MARKETDATA_FEED_BATCH_HOURS", 48)
-QUOTE_DAYS = max(1, _number("MARKETDATA_QUOTE_DAYS", 30))
-"""Whole days (UTC) that quotes are kept for, today not counted."""
 BAR_DAYS = max(0, _number("MARKETDATA_BAR_DAYS", 0))
 """Whole days (UTC), today not counted, within which a missing bar is a gap; 0: however old it is."""
 RECENT_SCAN_HOURS = max(1, _number("MARKETDATA_RECENT_SCAN_HOURS", 72))
@@ -327,6 +325,19 @@ FEED_HISTORY_AFTER_SECONDS = 86_400
 """Bars older than this go out as one `history` notice a series instead of one message each."""
 BEAT_SILENT_SECONDS = max(15, _number("MARKETDATA_BEAT_SILENT_SECONDS", 30))
 """After how long without a sign beat counts as silent; it gives one every five seconds."""
+# How long things are kept: docs/retention.md. In whole days (UTC), today not counted, where nothing else is said; 0: for ever.
+BAR_KEEP_DAYS = kept("MARKETDATA_BAR_KEEP_DAYS", os.environ)
+check_bars(gap_days=BAR_DAYS, keep_days=BAR_KEEP_DAYS)
+REVISION_KEEP_DAYS = kept("MARKETDATA_REVISION_KEEP_DAYS", os.environ)
+REJECTED_KEEP_DAYS = kept("MARKETDATA_REJECTED_KEEP_DAYS", os.environ)
+QUOTE_DAYS = kept("MARKETDATA_QUOTE_DAYS", os.environ)
+FEED_BATCH_HOURS = kept("MARKETDATA_FEED_BATCH_HOURS", os.environ)
+MARK_KEEP_DAYS = kept("MARKETDATA_MARK_KEEP_DAYS", os.environ)
+BACKFILL_KEEP_DAYS = kept("MARKETDATA_BACKFILL_KEEP_DAYS", os.environ)
+INCIDENT_KEEP_DAYS = kept("MARKETDATA_INCIDENT_KEEP_DAYS", os.environ)
+HEALTH_KEEP_DAYS = kept("MARKETDATA_HEALTH_KEEP_DAYS", os.environ)
+AUDIT_KEEP_DAYS = kept("MARKETDATA_AUDIT_KEEP_DAYS", os.environ)
+
 METRICS_NETWORKS = _networks("MARKETDATA_METRICS_NETWORKS")
 """Whose hosts may read /metrics without a key, beside this machine."""
 TRUST_LOOPBACK = _flag("MARKETDATA_TRUST_LOOPBACK", True)

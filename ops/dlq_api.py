@@ -88,7 +88,7 @@ def requeue(request: HttpRequest, job_id: Path[JobId], query: Query[AskingIn]) -
     summary="Discard a dead job",
 )
 def discard(request: HttpRequest, job_id: Path[JobId], query: Query[DiscardIn]) -> dict[str, object]:
-    """It is kept for 7 days and can be undone as long. Without `abandon` the next scan may find the same gap again."""
+    """It is kept for 7 days by default and can be undone as long. Without `abandon` the next scan may find the same gap again."""
     refuse_unknown(request, DiscardIn)
     letter = dead_letters.discard_one(
         of_request(request), job_id=job_id, now=clock.now(), reason=query.reason, abandon=query.abandon

@@ -2,8 +2,10 @@
 
 from celery import shared_task
 
+from collector.services.calendars import tell_calendar_faults
 from marketdata_site.observability.clock import now, now_us
-from ops.bulk.advancing import advance_all, delete_old_items
+from ops.bulk.advancing import advance_all
+from ops.care.turn import take_care
 from ops.slo.keeping import thin
 from ops.slo.running import run
 from providers.services import policies
@@ -15,10 +17,11 @@ def advance_bulk() -> None:
     advance_all(now=now())
 
 
-@shared_task(name="ops.tasks.delete_old_bulk_items")
-def delete_old_bulk_items() -> None:
-    """Forget which jobs an operation was about, a week after its end."""
-    delete_old_items(now=now())
+@shared_task(name="ops.tasks.look_after_tables")
+def look_after_tables() -> None:
+    """Make partitions ahead of their rows, delete what is past its age, warn of calendars that run out."""
+    take_care(now=now())
+    tell_calendar_faults(now=now())
 
 
 @shared_task(name="ops.tasks.watch_objectives")

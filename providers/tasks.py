@@ -2,13 +2,12 @@
 
 from celery import shared_task
 
-from marketdata_site.observability.clock import now, now_us
+from marketdata_site.observability.clock import now_us
 from providers.services import policies
-from providers.services.sampling import delete_old_samples, sample
+from providers.services.sampling import sample
 
 
 @shared_task(name="providers.tasks.sample_health")
 def sample_health() -> None:
-    """Add to the history of every provider in use, and cut its oldest end."""
+    """Add to the history of every provider in use."""
     sample(policies.current(), now=now_us())
-    delete_old_samples(now=now())

@@ -40,8 +40,16 @@ class Checked:
     rejected: tuple[Rejection, ...]
 
 
-def check(batch: BarBatch, *, interval: Interval, asset_class: AssetClass, closed_before: Micros) -> Checked:
+TOO_OLD = "too_old"
+"""The reason of a row that nothing is wrong with but its age: nobody else need be asked for it."""
+
+
+def check(
+    batch: BarBatch, *, interval: Interval, asset_class: AssetClass, closed_before: Micros, kept_from: Micros | None = None
+) -> Checked:
     """Split an answer into storable rows and rejections.
+
+    `kept_from`: what starts before is dropped, and refused here, or it would be dropped again; None: nothing is.
 
     `closed_before`: a bar whose end lies after it is still running at the vendor; it is not a bad row, only not yet a bar, and is
     left out without a rejection. Identical duplicates collapse; of differing ones the later row wins, the earlier is rejected.
@@ -49,6 +57,9 @@ def check(batch: BarBatch, *, interval: Interval, asset_class: AssetClass, close
     closed = batch.start + interval.us <= closed_before
     rows = batch if closed.all() else batch.where(closed)
     reasons = _reasons(rows, interval=interval, asset_class=asset_class)
+    if kept_from is not None and (is_old := rows.start < kept_from).any():
+        detail = f"expected a start from {from_us(kept_from):%Y-%m-%d %H:%M} UTC on: older bars are dropped, see MARKETDATA_BAR_KEEP_DAYS"
+        reasons.insert(0, (TOO_OLD, detail, is_old))
     good = np.ones(len(rows), dtype=bool)
     rejected = [Rejection(row.symbol, None, "unreadable", row.reason, row.raw) for row in batch.malformed]
     for reason, detail, bad in reasons:

@@ -23,7 +23,6 @@ from providers.market.types import from_us, to_us
 
 logger = logging.getLogger(__name__)
 CHUNK_BATCHES = 20
-DELETE_ROWS = 5_000
 
 
 def publish(*, batch_ids: Sequence[int]) -> None:
@@ -69,10 +68,10 @@ def publish_unpublished(*, older_than_s: float, limit: int) -> int:
     return published
 
 
-def delete_old_batches(*, now: datetime) -> int:
-    """Delete published batches older than FEED_BATCH_HOURS, oldest first, some thousand a call; answer how many. Raises: FeedUnavailable."""
-    old = FeedBatch.objects.filter(published_at__lt=now - timedelta(hours=settings.FEED_BATCH_HOURS))
-    chosen = list(old.order_by("published_at", "id").values_list("id", flat=True)[:DELETE_ROWS])
+def delete_batches(*, before: datetime, limit: int) -> int:
+    """Delete batches published before, oldest first, at most `limit`; answer how many. Raises: FeedUnavailable."""
+    old = FeedBatch.objects.filter(published_at__lt=before)
+    chosen = list(old.order_by("published_at", "id").values_list("id", flat=True)[:limit])
     deleted, _ = FeedBatch.objects.filter(id__in=chosen).delete()
     shared_ring().confirm(batch_ids=chosen)  # ranges that a publisher killed after its commit never forgot
     return deleted

@@ -24,11 +24,11 @@ class BackfillState(models.TextChoices):
     PARKED = "parked", "parked"
     """By its worker when nobody could be asked (budget, quota, every breaker open); no attempt is burnt; claimed after `due_at`."""
     DONE = "done", "done"
-    """By its worker, or because its span got covered another way. Deleted after 7 days."""
+    """By its worker, or because its span got covered another way. Deleted after MARKETDATA_BACKFILL_KEEP_DAYS."""
     DEAD = "dead", "dead"
     """By its worker or the reaper, with a `DeadLetter`; an operator requeues or discards it, a covered span resolves it. Kept until then."""
     DISCARDED = "discarded", "discarded"
-    """By an operator; can be undone for 7 days, deleted after."""
+    """By an operator; can be undone until it is deleted, after MARKETDATA_BACKFILL_KEEP_DAYS."""
 
 
 OPEN_STATES = (BackfillState.QUEUED, BackfillState.RUNNING, BackfillState.RETRY_WAIT, BackfillState.PARKED)

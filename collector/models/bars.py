@@ -63,7 +63,7 @@ class HeldBar(BarColumns):
 
 
 class Bar(HeldBar):
-    """Intraday bars. Partitioned by month (see the migration); partitions are made ahead of the rows."""
+    """Intraday bars. Partitioned by month (see the migration); partitions are made ahead of the rows, dropped after MARKETDATA_BAR_KEEP_DAYS."""
 
     class Meta(HeldBar.Meta):
         db_table = "collector_bar"

@@ -10,7 +10,7 @@ from providers.market.types import Interval
 class FeedBatch(models.Model):
     """What one write changed, as feed messages. Inserted in the write's own transaction, stamped when it is published.
 
-    `messages` is a JSON array without `seq`: the message at index i has `seq = seq_from + i + 1`. Rows stay 48 hours.
+    `messages` is a JSON array without `seq`: the message at index i has `seq = seq_from + i + 1`. Rows stay for MARKETDATA_FEED_BATCH_HOURS.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -41,7 +41,7 @@ class FeedBatch(models.Model):
 class FeedMark(models.Model):
     """A slot of an interval that was told to be complete for all series of a tier, or overdue: each once, complete at last.
 
-    The counts are those that were told; `start` is the slot's. Rows stay seven days.
+    The counts are those that were told; `start` is the slot's. Rows stay for MARKETDATA_MARK_KEEP_DAYS.
     """
 
     tier = models.ForeignKey(Tier, on_delete=models.CASCADE, db_index=False, related_name="+")

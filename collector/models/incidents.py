@@ -24,7 +24,7 @@ class TimeSpan(Func):
 class Incident(models.Model):
     """Missing time `[start, end)` that many series of one calendar and interval share. It grows with the outage and never shrinks.
 
-    Open until nothing of it is missing any more; kept 90 days from then.
+    Open until nothing of it is missing any more; kept for MARKETDATA_INCIDENT_KEEP_DAYS from then.
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -8,6 +8,7 @@ from collector.core.gaps import Grid
 from collector.models import Series
 from collector.selectors.expected import horizon, listing
 from collector.selectors.grids import Bound, grid_between
+from collector.selectors.kept import bars_kept_from
 from collector.selectors.scopes import Scope, series_ids
 from providers.market.calendar import get_calendar
 from providers.market.types import Hours, Interval, Micros, from_us
@@ -57,7 +58,8 @@ def _grid(calendar: str, hours: str, interval: str, *, start: Bound, end: Bound,
     """The calendar's slots, or why there are none to be known."""
     try:
         known = get_calendar(calendar, Hours(hours))
-        return grid_between(known, Interval(interval), start=start, end=end, floor=horizon(now) or 0, now=now)
+        floor = horizon(now, Interval(interval)) or 0
+        return grid_between(known, Interval(interval), start=start, end=end, floor=floor, now=now)
     except ValueError as error:
         return str(error)
 
@@ -72,13 +74,22 @@ def _window(series: Series, grid: Grid) -> Window | None:
 def _bounds(series: Series, now: Micros) -> str:
     """What a range must meet to mean anything."""
     listed, delisted = listing(series.instrument)
+    interval = Interval(series.interval)
     said = [
         f"listed at {_text(listed)}" if listed != ALWAYS else "",
         f"delisted at {_text(delisted)}" if delisted != FOREVER else "",
-        f"bars are kept from {_text(oldest)} on (MARKETDATA_BAR_DAYS)" if (oldest := horizon(now)) is not None else "",
+        _kept(horizon(now, interval), bars_kept_from(now, interval)),
         f"it is {_text(now)} now",
     ]
     return "no slot of it lies in the range: " + ", ".join(filter(None, said))
+
+
+def _kept(looked_for: Micros | None, kept: Micros | None) -> str:
+    if looked_for is None:
+        return ""
+    if looked_for == kept:
+        return f"bars are kept from {_text(kept)} on (MARKETDATA_BAR_KEEP_DAYS)"
+    return f"bars are looked for from {_text(looked_for)} on (MARKETDATA_BAR_DAYS)"
 
 
 def _text(instant: Micros) -> str:

@@ -15,20 +15,25 @@ from collector.core.closures import Closures, Vanished
 from collector.core.expected import ALWAYS, FOREVER, Life, as_spans, life_of
 from collector.core.spans import Spans, inside, minus, to_literal
 from collector.models import Instrument, Series
+from collector.selectors.kept import bars_kept_from
 from providers.market.calendar import Calendar
 from providers.market.types import DAY_US, Interval, Micros, MicrosArray, from_us, to_us
 
 
-def horizon(now: Micros) -> Micros | None:
-    """The first instant from which a missing bar is a gap, None without such a limit; whole days (UTC), today not counted."""
+def horizon(now: Micros, interval: Interval) -> Micros | None:
+    """The first instant from which a missing bar is a gap, None without such a limit; whole days (UTC), today not counted.
+
+    Never before bars are kept at all: what was dropped would be found again.
+    """
     days: int = settings.BAR_DAYS
-    return now // DAY_US * DAY_US - days * DAY_US if days else None
+    looked_for, kept = now // DAY_US * DAY_US - days * DAY_US if days else None, bars_kept_from(now, interval)
+    return max((bound for bound in (looked_for, kept) if bound is not None), default=None)
 
 
 def life(series: Series, *, now: Micros) -> Life:
     """In which time slots of a series are expected, its instrument loaded."""
     listed, delisted = listing(series.instrument)
-    oldest = horizon(now)
+    oldest = horizon(now, Interval(series.interval))
     collected = (to_us(series.collect_from), FOREVER if series.collect_until is None else to_us(series.collect_until))
     asked_for = ((to_us(span.lower), to_us(span.upper)) for span in series.history)
     return life_of(wanted=(collected, *asked_for), low=listed if oldest is None else max(listed, oldest), high=delisted)
@@ -113,7 +118,7 @@ CROSS JOIN LATERAL (
 
 def parameters(*, slots: Spans, interval: Interval, now: Micros, lost: Vanished, as_if_asked: bool = False) -> dict[str, Any]:
     """What `EXPECTED` is bound to. `slots`: the calendar's, whole ones of that interval. `as_if_asked`: as if all had been asked for."""
-    oldest = horizon(now)
+    oldest = horizon(now, interval)
     return {
         "slots": to_literal(minus(slots, lost.of_all)),
         "as_if_asked": as_if_asked,

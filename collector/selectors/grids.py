@@ -21,7 +21,7 @@ def expected_of(
 ) -> list[tuple[Grid, Vanished]]:
     """All slots that any of the series may be missing, and what some of them lost. Raises: ValueError where there is no such calendar."""
     calendar = get_calendar(kind.calendar, kind.hours)
-    floor = max(kind.low, horizon(now) or kind.low)
+    floor = max(kind.low, horizon(now, kind.interval) or kind.low)
     grid = grid_between(calendar, kind.interval, start=start, end=end, floor=floor, now=now)
     found = []
     for piece in [] if grid is None else grid.pieces():

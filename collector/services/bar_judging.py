@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from django.conf import settings
 
-from collector.core.bars import NO_ROWS, Checked, Rejection, check, rows_by_symbol
+from collector.core.bars import NO_ROWS, TOO_OLD, Checked, Rejection, check, rows_by_symbol
 from collector.core.evidence import SeriesAnswer, Verdict, judge
 from collector.core.messages import SeriesLabel
 from collector.core.spans import spans_of
 from collector.models import Series
 from collector.selectors.evidence import doubted_by_others, sent_before
+from collector.selectors.kept import bars_kept_from
 from collector.services.bar_group import BarGroup
 from collector.services.bar_rereading import Rereading, read_again
 from collector.store import write_bars
@@ -41,7 +42,13 @@ def take_in(answer: ProviderAnswer, group: BarGroup, *, ranking: Mapping[int, in
     # "Closed" when the question left, by the earlier of our clock and the vendor's: an answer that takes long to come, or a
     # skewed clock, can't store a running bar as final.
     judged_at = min(answer.asked_at, answer.asked_at if answer.vendor_time is None else answer.vendor_time)
-    checked = check(answer.batch, interval=group.interval, asset_class=group.asset_class, closed_before=judged_at)
+    checked = check(
+        answer.batch,
+        interval=group.interval,
+        asset_class=group.asset_class,
+        closed_before=judged_at,
+        kept_from=bars_kept_from(group.now, group.interval),
+    )
     reading = _Reading(answer, group, checked, judged_at)
     asked = reading.series_answers()
     can_prove = group.can_prove(answer.candidate)
@@ -88,7 +95,7 @@ class _Reading:
         """Series about which the next provider should be asked as well."""
         answer = self.answer
         unsure = {v.series_id for v in verdicts if len(v.doubted) or v.is_suspicious}
-        unsure |= {series_id for series_id, _ in self.rejections()}
+        unsure |= {series_id for series_id, rejection in self.rejections() if rejection.reason != TOO_OLD}
         if self.is_behind:
             behind = (answer.asked_at - self.judged_at) // SECOND_US
             log.warning("%s's clock is %d s behind ours", answer.candidate.name, behind)

@@ -5,7 +5,6 @@ import random
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from heapq import nsmallest
 
 import numpy as np
@@ -27,7 +26,6 @@ log = logging.getLogger(__name__)
 
 LOCK = 0x6D64_696E_6369
 """One look at a time in the fleet: nobody else writes incidents."""
-KEPT = timedelta(days=90)
 SYMBOLS = 20
 MOST_NEW = 100
 """New incidents of one look and kind; what is over is found by the next one."""
@@ -47,11 +45,6 @@ def look_all(*, now: Micros, snapshot: Snapshot) -> None:
     oldest = Incident.objects.filter(ended_at=None).order_by("start").values_list("start", flat=True).first()
     since = recent_from(now)
     _look(now=now, snapshot=snapshot, since=since if oldest is None else min(since, to_us(oldest)))
-
-
-def delete_old(*, now: datetime) -> None:
-    """Delete incidents that ended longer ago than they are kept."""
-    Incident.objects.filter(ended_at__lt=now - KEPT).delete()
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ in the feed, so its own place is behind all of them, in the ring, in the rows be
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
 
@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 
 LEAST_WINDOW_US = 3600 * SECOND_US
 """Slots that become complete later than this (and two intervals) after their start get no mark: by then who waited has acted without."""
-KEPT_DAYS = 7
-"""Longer than any window, or a mark would be told again."""
 _LOCK = 7_301_003
 
 
@@ -101,8 +99,3 @@ def _row(tier: str, interval: Interval, count: SlotCount, told_at: datetime) -> 
         empty=count.empty,
         told_at=told_at,
     )
-
-
-def delete_old(*, now: datetime) -> None:
-    """Forget marks that no window reaches any more."""
-    FeedMark.objects.filter(start__lt=now - timedelta(days=KEPT_DAYS)).delete()

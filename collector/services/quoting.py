@@ -13,10 +13,10 @@ from collector.core.quotes import CheckedQuotes, check
 from collector.models import Instrument, QuoteSeries
 from collector.quotes_store import QuotesWritten, QuoteWrite, write_quotes
 from collector.schemas import QuotesFetchJob
+from collector.selectors.kept import quotes_kept_from
 from collector.selectors.overrides import providers_away
 from collector.services.failover import NOT_ASKED, Journey, Turn, Unanswered, travel
 from collector.services.naming import names_of, vendor_symbol
-from collector.services.quote_retention import kept_from
 from providers.budget import most_at_once
 from providers.calls import symbols_a_quote_call
 from providers.errors import UnsupportedRequest
@@ -159,7 +159,7 @@ class _Group:
             received_at=answer.received_at,
             known_symbols=self.instruments,
         )
-        self.outcome.written.append(write_quotes(self._write(answer, checked), keep_from=kept_from(self.now)))
+        self.outcome.written.append(write_quotes(self._write(answer, checked), keep_from=quotes_kept_from(self.now)))
         batch = checked.batch
         has_quote = {batch.symbols[place] for place in np.unique(batch.symbol_index).tolist()}
         return frozenset() if answer.is_delayed else frozenset(has_quote & answer.answered)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect
@@ -215,7 +216,7 @@ class DiscardPage(Act):
     form_class = DiscardForm
     verb = "Discard"
     means = (
-        "The jobs are given up; for 7 days that can be undone. "
+        f"The jobs are given up; for {settings.BACKFILL_KEEP_DAYS} days that can be undone. "
         "The gaps stay, and the next scan may find them again unless their spans are abandoned."
     )
 
@@ -235,7 +236,7 @@ class DiscardPage(Act):
             return _told_start(operating.start(actor, kind=BulkKind.DISCARD, fitting=which, **about))
         if len(which) == 1:
             dead_letters.discard_one(actor, job_id=which[0], **about)
-            return f"Job {which[0]} is discarded. Its page can undo that for 7 days."
+            return f"Job {which[0]} is discarded. Its page can undo that for {settings.BACKFILL_KEEP_DAYS} days."
         return f"{dead_letters.discard_many(actor, job_ids=which, **about):,} jobs are discarded."
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 
@@ -29,17 +30,15 @@ from providers.api_errors import ApiError
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=7)
-"""What became of requeued jobs is counted, and the items are kept, so long after an operation's end."""
 RESTS = timedelta(seconds=TICK_SECONDS - 1)
 """Between two chunks, however often the doorbell rings; beat is a moment early at times."""
-DELETED_AT_ONCE = 10_000
 
 
 def advance_all(*, now: datetime) -> int:
     """A tick of every operation that has something to do; how many were looked at. One that fails does not hold up the others."""
     has_open = Q(kind=BulkKind.REQUEUE, done__gt=F("filled") + F("dead_again"))
-    is_recent = Q(finished_at=None) | Q(finished_at__gte=now - KEPT)
+    # Longer ago the items are deleted, and so are the jobs that ended.
+    is_recent = Q(finished_at=None) | Q(finished_at__gte=now - timedelta(days=settings.BACKFILL_KEEP_DAYS))
     wanted = BulkOperation.objects.filter(Q(state=BulkState.RUNNING) | (has_open & is_recent)).order_by("pk")
     looked_at = 0
     for number in wanted.values_list("pk", flat=True):
@@ -64,16 +63,6 @@ def advance(*, operation_id: int, now: datetime) -> bool:
         operation.updated_at = now
         operation.save()
     return True
-
-
-def delete_old_items(*, now: datetime) -> int:
-    """Delete the items of operations that ended more than 7 days ago, in chunks; how many."""
-    deleted = 0
-    while True:
-        count = items.delete_old(ended_before=now - KEPT, limit=DELETED_AT_ONCE)
-        deleted += count
-        if count < DELETED_AT_ONCE:
-            return deleted
 
 
 def _go_on(operation: BulkOperation, now: datetime) -> None:

@@ -123,16 +123,3 @@ def acted_since(moment: datetime) -> Counter[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tier || ' ' || interval, count(*) FROM ops_bulkitem WHERE acted_at >= %s GROUP BY 1", [moment])
         return Counter(dict(cursor.fetchall()))
-
-
-def delete_old(*, ended_before: datetime, limit: int) -> int:
-    """Delete items of operations that ended before, `limit` at most; how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """DELETE FROM ops_bulkitem i USING (
-                 SELECT operation_id, job_id FROM ops_bulkitem JOIN ops_bulkoperation o ON o.id = operation_id
-                 WHERE o.finished_at < %s LIMIT %s) old
-               WHERE i.operation_id = old.operation_id AND i.job_id = old.job_id""",
-            [ended_before, limit],
-        )
-        return int(cursor.rowcount)

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class AuditEntry(models.Model):
-    """One action of an operator: who did what to how much, through what and why. Never changed, never deleted by us."""
+    """One action of an operator: who did what to how much, through what and why. Never changed; deleted by age only, MARKETDATA_AUDIT_KEEP_DAYS."""
 
     class Through(models.TextChoices):
         """The ways in."""

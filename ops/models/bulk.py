@@ -16,7 +16,7 @@ class BulkKind(models.TextChoices):
 class BulkState(models.TextChoices):
     """What an operation does; each with who sets it, what moves it on, and how long it is kept.
 
-    A row stays for good, its items for 7 days after its end.
+    A row stays for good, its items for MARKETDATA_BACKFILL_KEEP_DAYS after its end.
     """
 
     RUNNING = "running", "running"
@@ -24,7 +24,7 @@ class BulkState(models.TextChoices):
     PAUSED = "paused", "paused"
     """By an operator, or by a tick because half of the first jobs are dead again; an operator resumes or cancels it. Kept until then."""
     DONE = "done", "done"
-    """By the tick that left nothing. What became of requeued jobs is still counted for 7 days."""
+    """By the tick that left nothing. What became of requeued jobs is still counted while the items are kept."""
     CANCELLED = "cancelled", "cancelled"
     """By an operator. What it has not acted on is as it was."""
 
@@ -108,7 +108,7 @@ class BulkOperation(models.Model):
 class BulkItem(models.Model):
     """One job of an operation, as it was dead when that was started: another death of the same job is none of its business.
 
-    No foreign key to the job: done jobs are deleted after 7 days.
+    No foreign key to the job: done jobs are deleted in time.
     """
 
     pk = models.CompositePrimaryKey("operation_id", "job_id")

@@ -10,7 +10,6 @@ from providers.models import ProcessVersion
 from providers.services.policies import running_version
 
 REPORT_EVERY = timedelta(seconds=30)
-KEPT = timedelta(days=1)
 
 _reported: tuple[str, int | None, datetime] | None = None
 
@@ -29,8 +28,3 @@ def report_process(*, now: datetime, every: timedelta = REPORT_EVERY) -> None:
         update_fields=["version", "seen_at"],
     )
     _reported = (process, number, now)
-
-
-def forget_gone_processes(*, now: datetime) -> None:
-    """Delete what processes said that have been gone for a day."""
-    ProcessVersion.objects.filter(seen_at__lt=now - KEPT).delete()

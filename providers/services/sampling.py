@@ -19,7 +19,6 @@ from providers.services.standings import refreshed, save
 PERIOD_US = 10 * SECOND_US
 IN_USE = timedelta(minutes=10)
 """Asked within so long; one that nobody asks has no health to speak of."""
-KEPT = timedelta(days=30)
 
 
 def sample(snapshot: Snapshot, *, now: Micros) -> int:
@@ -33,12 +32,6 @@ def sample(snapshot: Snapshot, *, now: Micros) -> int:
     before = set(HealthSample.objects.filter(at=at).values_list("provider_id", "capability"))
     HealthSample.objects.bulk_create(samples, ignore_conflicts=True)
     return sum((made.provider_id, made.capability) not in before for made in samples)
-
-
-def delete_old_samples(*, now: datetime) -> int:
-    """Delete samples past their age; answers how many."""
-    deleted, _ = HealthSample.objects.filter(at__lt=now - KEPT).delete()
-    return deleted
 
 
 def _sample(pk: int, snapshot: Snapshot, *, at: datetime, now: Micros) -> HealthSample | None:

@@ -1,18 +1,17 @@
-"""Jobs whose worker was lost, and rows that are past their use."""
+"""Jobs whose worker was lost."""
 
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
-from collector.models.backfills import Backfill, BackfillState, DeadLetter
+from collector.models.backfills import Backfill, BackfillState
 from collector.services.backfill.settling import Ending, Failure, settle
 
 log = logging.getLogger(__name__)
 
 MOST_LOST_ALONE = 8
 """A job that kills its worker does so each time. An innocent one that meets a killer at one try in six is taken for it once in a million."""
-KEPT = timedelta(days=7)
 CHUNK = 1_000
 
 
@@ -45,19 +44,3 @@ def _ending(job: Backfill, now: datetime) -> Ending:
         is_solo=True,
         lost_alone=lost_alone,
     )
-
-
-def delete_old(*, now: datetime) -> int:
-    """Delete done and discarded jobs that ended longer ago than they are kept, in chunks; returns how many."""
-    over = Backfill.objects.filter(
-        state__in=[BackfillState.DONE, BackfillState.DISCARDED], finished_at__lt=now - KEPT
-    ).order_by("finished_at")
-    deleted = 0
-    while True:
-        with transaction.atomic():
-            ids = list(over.select_for_update(skip_locked=True).values_list("pk", flat=True)[:CHUNK])
-            DeadLetter.objects.filter(pk__in=ids).delete()
-            Backfill.objects.filter(pk__in=ids).delete()
-        deleted += len(ids)
-        if len(ids) < CHUNK:
-            return deleted

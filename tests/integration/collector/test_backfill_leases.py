@@ -10,9 +10,8 @@ from django.db import connection, transaction
 
 from collector.models import Backfill, BackfillState, DeadLetter
 from collector.models.backfills import Lane
-from collector.services.backfill import reaping
 from collector.services.backfill.claiming import Batch, claim, lease_time, renew
-from collector.services.backfill.reaping import delete_old, reap
+from collector.services.backfill.reaping import reap
 from collector.services.backfill.settling import Ending, Failure, settle
 from tests.builders import moment
 from tests.integration.collector.backfill_rows import make_job
@@ -178,17 +177,3 @@ def test_state_dead_is_not_written_when_its_letter_can_not_be(monkeypatch: pytes
         settle([ending(batch.jobs[0], BackfillState.DEAD, failure=bad)], now=LATE)
 
     assert Backfill.objects.get().state == BackfillState.RUNNING
-
-
-def test_ended_jobs_are_deleted_after_a_week_and_the_dead_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reaping, "CHUNK", 2)
-    week_ago = NOW - timedelta(days=7, seconds=1)
-    for number in range(5):
-        make_job(make_series(f"OLD{number}"), state=BackfillState.DONE, finished_at=week_ago)
-    discarded = make_job(make_series("GONE"), state=BackfillState.DISCARDED, finished_at=week_ago)
-    DeadLetter.objects.create(backfill=discarded, reason="x", fingerprint="y", missing_minutes=1, died_at=week_ago)
-    dead = make_job(make_series("DEAD"), state=BackfillState.DEAD, finished_at=week_ago)
-    young = make_job(make_series("DONE"), state=BackfillState.DONE, finished_at=NOW - timedelta(days=6))
-
-    assert delete_old(now=NOW) == 6
-    assert set(Backfill.objects.values_list("pk", flat=True)) == {dead.pk, young.pk}

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from collector.partitions import forget_known
 from collector.services import calendars
-from collector.tasks import look_after_tables
+from ops.tasks import look_after_tables
 from providers.market.calendar import get_calendar
 from tests.integration.collector.rows import make_series
 

@@ -246,16 +246,6 @@ def test_look_is_left_out_while_another_process_is_at_it():
     assert shown() == []
 
 
-def test_ended_incidents_are_kept_for_ninety_days():
-    make_many(4, ("14:00", "14:10"))
-    look()
-    Incident.objects.update(ended_at=from_us(EVENING))
-    incidents.delete_old(now=from_us(EVENING + 90 * DAY_US))
-    assert Incident.objects.exists()
-    incidents.delete_old(now=from_us(EVENING + 90 * DAY_US + 1))
-    assert not Incident.objects.exists()
-
-
 def test_scan_keeps_its_jobs_and_tells_when_looking_for_incidents_fails(monkeypatch):
     def broken(**_):
         raise RuntimeError("no incidents today")

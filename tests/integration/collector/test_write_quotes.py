@@ -6,11 +6,10 @@ import pytest
 from django.db import IntegrityError, connection
 
 from collector.models import FeedBatch, LatestQuote, Quote, RejectedQuote
-from collector.partitions import QUOTES, drop_partitions
 from collector.quotes_store import write_quotes
-from collector.services.quote_retention import drop_old_quotes, kept_from
+from collector.selectors.kept import quotes_kept_from
 from providers.market.quotes import SizeUnit
-from providers.market.types import DAY_US, SECOND_US, from_us, to_us
+from providers.market.types import DAY_US, SECOND_US, to_us
 from tests.builders import NAN, us
 from tests.integration.collector.reading import messages
 from tests.integration.collector.rows import make_provider
@@ -161,22 +160,10 @@ def test_a_thousand_quotes_go_in_at_once():
     assert LatestQuote.objects.count() == 1_000
 
 
-def test_old_partitions_are_dropped_with_their_quotes_and_newer_ones_stay():
-    one = instrument()
-    write(one, quote(AT - 2 * DAY_US), quote(AT - DAY_US), quote(AT))
-    day = QUOTES.period_of(from_us(AT))
-    assert drop_partitions(QUOTES, before=day)[-2:] == ["collector_quote_20251006", "collector_quote_20251007"]
-    assert [at for at, *_ in held(one)] == [AT]
-    assert drop_partitions(QUOTES, before=day) == []
-
-
-def test_days_that_are_no_longer_kept_are_dropped_a_day_after_nothing_is_written_to_them(settings, caplog):
+def test_quote_of_a_day_that_is_not_kept_is_left_out(settings):
     settings.QUOTE_DAYS = 5
-    one, now = instrument(), AT
-    write(one, *(quote(now - back * DAY_US) for back in (5, 6, 7, 8)))
-    caplog.set_level("INFO", logger="collector.services.quote_retention")
-    assert drop_old_quotes(now=from_us(now))[-2:] == ["collector_quote_20250930", "collector_quote_20251001"]
-    assert [at for at, *_ in held(one)] == [now - 6 * DAY_US, now - 5 * DAY_US]
-    assert "dropped the quotes of" in caplog.text
-    assert drop_old_quotes(now=from_us(now)) == []
-    assert write(one, quote(now - 6 * DAY_US, 9.9), keep_from=kept_from(now)).expired == 1
+    one = instrument()
+    kept = quotes_kept_from(AT)
+    written = write(one, quote(kept - 1, 9.9), quote(kept), keep_from=kept)
+    assert (written.new, written.expired) == (1, 1)
+    assert [at for at, *_ in held(one)] == [kept]

@@ -14,7 +14,7 @@ from collector.feed.publisher import publish_unpublished
 from collector.feed.ring import FeedUnavailable
 from collector.models import FeedBatch, FeedMark, Series
 from collector.services import marks as marks_service
-from collector.services.marks import delete_old, tell_all_marks, tell_marks
+from collector.services.marks import tell_all_marks, tell_marks
 from collector.store import write_bars
 from providers.market.days import day_of
 from providers.market.types import MINUTE_US, SECOND_US, Interval, from_us
@@ -191,17 +191,13 @@ def test_daily_bars_are_told_when_their_session_is_over() -> None:
     assert marks() == [("00:00", True, 1, 1, 0)]
 
 
-def test_all_tiers_and_intervals_are_told_and_old_marks_forgotten(pair: list[Series]) -> None:
+def test_all_tiers_and_intervals_are_told(pair: list[Series]) -> None:
     other = make_series("CCC", tier="T1")
     five = make_series("DDD", tier="T2", interval="5m")
     for series in (*pair, other):
         fill(series, *minutes(OPEN, 5))
     fill(five, OPEN)
     assert tell_all_marks(snapshot=Snapshot(), now=OPEN + 5 * MINUTE_US) == 5 + 5 + 1
-    delete_old(now=moment("2025-10-15 13:32"))
-    assert FeedMark.objects.count() == 3 + 3
-    delete_old(now=moment("2025-10-15 14:00"))
-    assert not FeedMark.objects.exists()
 
 
 def test_tier_that_is_gone_has_nothing_to_tell() -> None:

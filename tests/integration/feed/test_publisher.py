@@ -1,7 +1,6 @@
 """From rows to the ring: each batch once, in whole, with a range that its row carries."""
 
 import json
-from datetime import timedelta
 from threading import Thread
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.db import connection, transaction
 
 from collector.feed import log, publisher
 from collector.feed.position import Position
-from collector.feed.publisher import delete_old_batches, publish, publish_unpublished
+from collector.feed.publisher import publish, publish_unpublished
 from collector.feed.ring import STATE, STREAM, FeedUnavailable, Ring
 from collector.models import FeedBatch
 from marketdata_site.observability import clock
@@ -180,11 +179,3 @@ def test_sweeper_answers_none_when_another_one_works() -> None:
         thread.join()
     assert answers == [0]
     assert publish_unpublished(older_than_s=10, limit=100) == 1
-
-
-def test_retention_deletes_published_batches_only_once_they_are_old() -> None:
-    old, new, waiting = add_batch(bars(1)), add_batch(bars(1)), add_batch(bars(1), age_s=9_999_999)
-    publish(batch_ids=[old, new])
-    FeedBatch.objects.filter(pk=old).update(published_at=clock.now() - timedelta(hours=49))
-    assert delete_old_batches(now=clock.now()) == 1
-    assert set(FeedBatch.objects.values_list("id", flat=True)) == {new, waiting}

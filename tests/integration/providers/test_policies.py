@@ -308,9 +308,3 @@ class TestReading:
             ProcessVersion.objects.create(process=process, host="h", role="worker", version=version, seen_at=seen)
         found = {one.process: one.following for one in status(now=NOW).processes}
         assert found == {"a": Following.CURRENT, "b": Following.LAGGING, "c": Following.GONE, "d": Following.LAGGING}
-
-    def test_process_is_forgotten_after_a_day(self):
-        for process, age in (("a", timedelta(hours=23)), ("b", timedelta(hours=25))):
-            ProcessVersion.objects.create(process=process, host="h", role="worker", version=1, seen_at=NOW - age)
-        process_versions.forget_gone_processes(now=NOW)
-        assert [row.process for row in ProcessVersion.objects.all()] == ["a"]

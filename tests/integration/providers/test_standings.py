@@ -410,14 +410,3 @@ def test_sample_is_taken_while_a_report_holds_the_row() -> None:
     with transaction.atomic(), ThreadPoolExecutor(1) as pool:
         standings.locked(provider_id=used.pk, capability=BARS)
         assert pool.submit(elsewhere).result(60) == 1
-
-
-def test_old_samples_go() -> None:
-    provider = make_provider()
-    for days in (1, 29, 31):
-        HealthSample.objects.create(
-            provider=provider, capability=BARS, at=from_us(NOW) - timedelta(days=days), score=0.5, phase="closed"
-        )
-
-    assert sampling.delete_old_samples(now=from_us(NOW)) == 1
-    assert HealthSample.objects.count() == 2

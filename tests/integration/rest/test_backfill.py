@@ -208,7 +208,7 @@ def test_range_outside_of_every_listing_names_the_bounds(client, settings):
     assert code == "outside_of_listing"
     assert message == (
         "nothing to fill: AAPL 1m regular raw: no slot of it lies in the range: listed at 2026-11-16 00:00 UTC, "
-        "bars are kept from 2026-08-12 00:00 UTC on (MARKETDATA_BAR_DAYS), it is 2026-11-20 15:30 UTC now"
+        "bars are looked for from 2026-08-12 00:00 UTC on (MARKETDATA_BAR_DAYS), it is 2026-11-20 15:30 UTC now"
     )
     make_new("MSFT")
     answer = post(client, symbol=["AAPL", "MSFT"])

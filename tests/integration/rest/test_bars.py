@@ -53,6 +53,7 @@ def test_bar_shows_all_of_its_columns_when_read(client):
             }
         ],
         "next": None,
+        "kept_from": None,
     }
 
 

@@ -7,9 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from ops.bulk.advancing import KEPT, delete_old_items
 from ops.models import BulkOperation
-from tests.integration.rest.bulk.operations import BULK, NOW, TICK, shown, start
+from tests.integration.rest.bulk.operations import BULK, start
 from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import make_series
 from tests.integration.rest.test_dead_letters import ELSEWHERE, ok, refusal
@@ -58,14 +57,6 @@ class TestReading:
         assert refusal(client.get(f"{BULK}/7")) == (404, "unknown_operation")
         assert refusal(client.post(f"{BULK}/7/pause")) == (404, "unknown_operation")
         assert not BulkOperation.objects.exists()
-
-    def test_items_are_forgotten_a_week_after_the_end_and_the_counts_stay(self, client, tick):
-        make_dead(make_series())
-        number = start(client)
-        tick()
-        assert delete_old_items(now=NOW + KEPT) == 0
-        assert delete_old_items(now=NOW + KEPT + TICK) == 1
-        assert shown(client, number, "done") == (1,)
 
     def test_database_refuses_counts_that_do_not_add_up(self, client):
         make_dead(make_series())

@@ -167,3 +167,12 @@ def test_refused_row_counts_for_its_slot_on_the_grid_or_off_it():
     answer = checked([row(first + 30_000_000), row(second, high=1.0), row(third)])
     assert len(answer.rejected) == 2
     assert sorted(rows_by_symbol(answer, Interval.M1)["AAPL"].tolist()) == [first, second, third]
+
+
+def test_row_older_than_what_is_kept_is_refused_for_that_whatever_else_is_wrong_with_it():
+    old, edge = OPEN, minutes(OPEN, 2)[1]
+    rows = batch_of([row(old), row(old, symbol="MSFT", high=9.0), row(edge)])
+    split = check(rows, interval=Interval.M1, asset_class=AssetClass.EQUITY, closed_before=LONG_AFTER, kept_from=edge)
+    assert split.batch.start.tolist() == [edge]
+    assert [(one.symbol, one.reason) for one in split.rejected] == [("AAPL", "too_old"), ("MSFT", "too_old")]
+    assert "from 2025-10-08 13:31 UTC on" in split.rejected[0].detail
