@@ -9,8 +9,7 @@ from marketdata_site.observability.clock import now
 from marketdata_site.observability.metrics import CONTENT_TYPE, page
 from marketdata_site.observability.row_gauges import RowGauges
 from ops.auth import may_scrape
-from ops.gauges import objectives
-from ops.health.beats import gauges as beats
+from ops.gauges import beats, objectives
 from providers.gauges import circuit_states, reloads
 
 row_gauges = RowGauges(

@@ -1,13 +1,20 @@
-"""What the objectives' monitor found, read from rows at the moment of a scrape. Its counters are rows too, so none goes back with a process."""
+"""What the monitor of objectives found and when beat last rang, read from rows at a scrape. Counters are rows too: none goes back."""
 
 from collections.abc import Iterable
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from collector.models import Tier
+from ops.health.beats import last_tick
 from ops.models import SloCount, SloRun, SloSample
 
 _LABELS = ("tier", "interval")
+
+
+def beats() -> Iterable[Metric]:
+    """When a scheduler last rang."""
+    text = "When a beat last rang, in epoch seconds by the clock of Postgres; 0: none ever did."
+    return [GaugeMetricFamily("beat_last_tick_timestamp_seconds", text, value=last_tick())]
 
 
 def objectives() -> Iterable[Metric]:

@@ -1,11 +1,9 @@
 """Signs of life of the schedulers. All times are Postgres' own, so that neither a machine's clock nor a clock offset matters."""
 
 import logging
-from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import connection
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from ops.health.finding import Finding, error, fine
 
@@ -43,10 +41,9 @@ def look() -> Finding:
     return fine(f"beat rang {max(0.0, age):.0f} s ago{f', {alive:.0f} of them run' if alive and alive > 1 else ''}")
 
 
-def gauges() -> Iterable[Metric]:
-    """When a scheduler last rang."""
-    text = "When a beat last rang, in epoch seconds by the clock of Postgres; 0: none ever did."
-    return [GaugeMetricFamily("beat_last_tick_timestamp_seconds", text, value=_number(_LAST) or 0.0)]
+def last_tick() -> float:
+    """When any scheduler last rang, in epoch seconds; 0: none ever did."""
+    return _number(_LAST) or 0.0
 
 
 def _number(statement: str, *parameters: float) -> float | None:

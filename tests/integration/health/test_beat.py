@@ -22,11 +22,6 @@ PROJECT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 60
 
 
-def _newest() -> float:
-    (family,) = beats.gauges()
-    return float(family.samples[0].value)
-
-
 def _start(**variables: str) -> "subprocess.Popen[bytes]":
     program = next(p for p in service_programs(Addresses("127.0.0.1", 1, 1), with_vendors=False) if p.name == "beat")
     environment = {**os.environ, **program.environment, "DATABASE_URL": database_url(), **variables}
@@ -44,12 +39,12 @@ def beat() -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def _wait_for_a_newer_tick() -> None:
-    before = _newest()
-    wait_until(lambda: _newest() > before, seconds=PATIENCE_S, what="a sign of life", every_s=0.2)
+    before = beats.last_tick()
+    wait_until(lambda: beats.last_tick() > before, seconds=PATIENCE_S, what="a sign of life", every_s=0.2)
 
 
 def test_beat_shows_that_it_lives_without_any_worker_and_after_valkey_was_emptied(beat: "subprocess.Popen[bytes]") -> None:
-    assert (_newest(), beats.look().severity) == (0.0, Severity.ERROR)
+    assert (beats.last_tick(), beats.look().severity) == (0.0, Severity.ERROR)
     _wait_for_a_newer_tick()
     valkey().flushall()
     _wait_for_a_newer_tick()
@@ -92,6 +87,6 @@ def test_rows_of_beats_that_are_long_gone_are_forgotten_but_for_the_last_one() -
         beats.write_tick(f"gone:{number}")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE ops_beattick SET at = at - interval '2 days'")
-    assert _newest() > 0
+    assert beats.last_tick() > 0
     beats.write_tick("here:1")
     assert [row.beat for row in BeatTick.objects.all()] == ["here:1"]
