@@ -12,6 +12,8 @@ from ops.slo.table import percent
 SPAN, STEP = timedelta(hours=24), timedelta(minutes=20)
 COLUMNS = SPAN // STEP + 1  # the first and the last one may be cut
 COLUMN_WIDTH, HEIGHT, LEAST_HEIGHT = 3, 28, 1.5
+TOP_OBJECTIVES = 4
+"""A column of so many times the objective is as high as any: else an outage would flatten all that was missed beside it."""
 HOUR = timedelta(hours=1)
 
 
@@ -28,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Highest rates of the last day; `line`: how high the objective is; `says`: the same for those who don't see it."""
+    """Rates of the last day, and where the objective's line is; `says`: the same for those who don't see it."""
 
     columns: Sequence[Column]
     line: float
@@ -86,20 +88,19 @@ def _row(one: Standing, day: Mapping[Any, Sequence[Point]], hour: Mapping[Any, S
 
 
 def picture(points: Sequence[Point], *, objective: float, now: datetime) -> Picture:
-    """Columns as high as the highest rate of each stretch, the objective at half of the height until something is higher than twice of it."""
-    top = max([2 * objective, *(point.highest for point in points)]) or 1.0
+    """A column for the rate over each stretch; the objective is at a quarter of the height, for every tier."""
+    top = TOP_OBJECTIVES * objective or 1.0
     first = _number_of(now - SPAN)
     columns = [_column(point, first=first, top=top, objective=objective) for point in points]
     missed = sum(column.look == "bad" for column in columns)
-    highest = max((point.highest for point in points), default=0.0)
-    says = f"last 24 hours: at the highest {percent(highest)}, above the objective in {missed} of {len(columns)} stretches of 20 minutes"
+    says = f"last 24 hours: above the objective in {missed} of {len(columns)} stretches of 20 minutes"
     return Picture(columns, round(HEIGHT - HEIGHT * objective / top, 1), says if columns else "no runs in the last 24 hours")
 
 
 def _column(point: Point, *, first: int, top: float, objective: float) -> Column:
-    height = max(LEAST_HEIGHT, round(HEIGHT * point.highest / top, 1))
-    look = "bad" if point.highest > objective else "good"
-    title = f"{point.at:%H:%M} UTC: at the highest {percent(point.highest)}"
+    height = max(LEAST_HEIGHT, round(HEIGHT * min(1.0, point.rate / top), 1))
+    look = "bad" if point.rate > objective else "good"
+    title = f"{point.at:%H:%M} UTC: {percent(point.rate)}, at the highest {percent(point.highest)}"
     return Column((_number_of(point.at) - first) * COLUMN_WIDTH, HEIGHT - height, height, look, title)
 
 

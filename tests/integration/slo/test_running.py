@@ -11,6 +11,8 @@ import pytest
 from django.db import connection, transaction
 
 from collector.core.live import boundary_of
+from marketdata_site.celery import app
+from ops import tasks
 from ops.models import SloCount, SloRun, SloSample
 from ops.slo.running import LOCK, PERIOD_SECONDS, run
 from providers.market.types import SECOND_US, from_us
@@ -204,3 +206,13 @@ def lock_is_free() -> bool:
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = %s", [LOCK]
         )
         return cursor.fetchone()[0] == 0
+
+
+@one_transaction
+def test_doorbells_of_beat_ring_for_a_run_and_for_the_thinning_of_samples() -> None:
+    rung = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert {tasks.watch_objectives.name, tasks.thin_slo_samples.name} <= rung
+    make_series("ANY", calendar="24/7", mic="XXXX")
+    tasks.watch_objectives()
+    tasks.thin_slo_samples()
+    assert SloSample.objects.get().sampled == 1
