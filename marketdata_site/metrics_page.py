@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from collector.calendar_gauges import calendar_gauges
 from collector.gauges import backfill_queues, dead_letters, ingestion_lag, open_incidents
 from marketdata_site.api_errors import refusal_of
 from marketdata_site.observability.clock import now
@@ -22,6 +23,7 @@ row_gauges = RowGauges(
         open_incidents,
         objectives,
         beats,
+        lambda: calendar_gauges(now=now()),
     ]
 )
 """One for the process, so that several scrapers at once cost one reading."""

@@ -40,6 +40,10 @@ class Closure:
             return self.instrument == instrument
         return self.mic == mic if self.mic else self.calendar == calendar.name
 
+    def is_of_all(self, calendar: Calendar) -> bool:
+        """Whether it is about everything on that calendar."""
+        return self.instrument is None and self.calendar == calendar.name
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vanished:
@@ -89,6 +93,10 @@ class Closures:
         """Whether an instrument does not trade at that instant, whatever its calendar says."""
         now = (row for row in self.rows if row.start <= at < row.end)
         return any(row.touches(calendar=calendar, mic=mic, instrument=instrument) for row in now)
+
+    def shut(self, calendar: Calendar, at: Micros) -> bool:
+        """Whether nothing on that calendar trades at that instant, whatever it says itself."""
+        return any(row.start <= at < row.end and row.is_of_all(calendar) for row in self.rows)
 
 
 def _of_mics(rows: Iterable[Closure]) -> Mapping[str, list[Closure]]:
