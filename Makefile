@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest -q
 PARALLEL := -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-pg15 faults check lint type fmt migrations imports bench docs clean
+.PHONY: help run test test-pg15 faults check lint type fmt migrations imports rules bench docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ migrations: $(INSTALLED) # no model may differ from its migrations
 
 imports: $(INSTALLED) # who may import whom
 	MARKETDATA_TEST_SERVERS=off $(PYTEST) tests/architecture/test_imports.py
+
+rules: ## deploy/monitoring/rules.yml, made of the PrometheusRule beside it
+	python3 deploy/monitoring/make_rules.py
 
 bench: $(INSTALLED) ## the benchmarks, with the numbers to reach
 	$(PY) -m benchmarks
