@@ -13,11 +13,12 @@ def on_two(series: str, values: str) -> dict[str, str]:
 
 
 def _behind(age: str) -> Alert:
-    return Alert(f"The newest 1m bars are {age} behind.", {"interval": "1m"})
+    return Alert(f"Collection of 1m bars as a whole is {age} of trading time behind.", {"interval": "1m"})
 
 
 LAG_HIGH = [
     quiet("a little less than five minutes", on_two(LAG, "240x20"), at="10m"),
+    quiet("daily bars", {LAG.replace("1m", "1d"): "40000x20"}, at="10m"),
     quiet("for a minute only", {LAG: "30x9 400x1 30x9"}, at="6m"),
     fires("more than five minutes, said by two", on_two(LAG, "450x20"), _behind("7m 30s"), at="10m"),
     fires("failed scrapes", {LAG: "450x8 stale _x2 450x4 stale"}, _behind("7m 30s"), at="8m", kind=Kind.MISSING),

@@ -26,9 +26,14 @@ GAP_VIOLATION = [
 ]
 
 
-def _slots(*, expected: str, good: str = "", tier: str = "T0", instance: str = "a") -> dict[str, str]:
-    labels = f'{{tier="{tier}",interval="1m",instance="{instance}"}}'
-    return {f"slo_expected_slots_total{labels}": expected} | ({f"slo_good_slots_total{labels}": good} if good else {})
+OBJECTIVES = {"T0": "0.005", "T1": "0.02", "T2": "0.05"}
+
+
+def _slots(*, expected: str, good: str = "", tier: str = "T0", interval: str = "1m", instance: str = "a") -> dict[str, str]:
+    labels = f'{{tier="{tier}",interval="{interval}",instance="{instance}"}}'
+    said = {f'slo_objective{{tier="{tier}",instance="{instance}"}}': f"{OBJECTIVES[tier]}x160"}
+    said[f"slo_expected_slots_total{labels}"] = expected
+    return said | ({f"slo_good_slots_total{labels}": good} if good else {})
 
 
 def _burnt(share: str, when: str, *, tier: str = "T0") -> Alert:
@@ -44,8 +49,21 @@ BURN_FAST = [
     quiet("too few slots for a share to mean something", _slots(expected="0+7x70", good="0+0x70"), at="65m", step="1m"),
     fires("over", _slots(expected="0+12x70", good="0+10.8x70"), _burnt("10%", HOUR), at="65m", step="1m"),
     fires(
-        "slots counted on two machines",
-        {**_slots(expected="0+6x70", good="0+5.4x70"), **_slots(expected="0+6x70", good="0+5.4x70", instance="b")},
+        "said by two web processes",
+        {**_slots(expected="0+12x70", good="0+10.8x70"), **_slots(expected="0+12x70", good="0+10.8x70", instance="b")},
+        _burnt("10%", HOUR),
+        at="65m",
+        step="1m",
+    ),
+    quiet(
+        "too few slots, said by two web processes",
+        {**_slots(expected="0+7x70", good="0+0x70"), **_slots(expected="0+7x70", good="0+0x70", instance="b")},
+        at="65m",
+        step="1m",
+    ),
+    fires(
+        "two intervals of the tier together",
+        {**_slots(expected="0+10x70", good="0+8.8x70"), **_slots(expected="0+2x70", good="0+2x70", interval="5m")},
         _burnt("10%", HOUR),
         at="65m",
         step="1m",
