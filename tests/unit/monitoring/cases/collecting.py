@@ -21,7 +21,7 @@ LAG_HIGH = [
     quiet("daily bars", {LAG.replace("1m", "1d"): "40000x20"}, at="10m"),
     quiet("for a minute only", {LAG: "30x9 400x1 30x9"}, at="6m"),
     fires("more than five minutes, said by two", on_two(LAG, "450x20"), _behind("7m 30s"), at="10m"),
-    fires("failed scrapes", {LAG: "450x8 stale _x2 450x4 stale"}, _behind("7m 30s"), at="8m", kind=Kind.MISSING),
+    fires("failed scrapes", {LAG: "450x8 stale _x2 450x4 stale"}, _behind("7m 30s"), at="8m30s", kind=Kind.MISSING),
 ]
 
 
@@ -68,7 +68,7 @@ OLDEST = [
     quiet("a little less than a quarter of an hour", on_two(AGE, "840x20"), at="10m"),
     quiet("a tier that may wait", {AGE.replace("T0", "T1"): "9000x20"}, at="10m"),
     fires("more than that, said by two", on_two(AGE, "1200x20"), _open("20m 0s"), at="10m"),
-    fires("failed scrapes", {AGE: "1200x8 stale _x2 1200x4 stale"}, _open("20m 0s"), at="8m", kind=Kind.MISSING),
+    fires("failed scrapes", {AGE: "1200x8 stale _x2 1200x4 stale"}, _open("20m 0s"), at="8m30s", kind=Kind.MISSING),
 ]
 
 DEEP = Alert("15000 backfill jobs are open.")

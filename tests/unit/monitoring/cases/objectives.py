@@ -13,7 +13,7 @@ def _behind(share: str) -> Alert:
 
 GAP_VIOLATION = [
     quiet("a little under the objective", {RATE_T0: "0.0045x20"}, at="10m"),
-    quiet("one bad sample among ten good ones", {RATE_T0: "0x12 0.02 0x12"}, at="7m"),
+    quiet("one bad sample among ten good ones", {RATE_T0: "0x12 0.02 0x12"}, at="8m"),
     quiet("another tier", {'slo_gap_violation_rate{tier="T1",interval="1m"}': "0.4x20"}, at="10m"),
     fires("over the objective", {RATE_T0: "0.007x20"}, _behind("0.7%"), at="10m"),
     fires(
@@ -164,8 +164,9 @@ SAMPLER_STALE = [
     quiet("measured each half minute", {LAST_RUN: "0+30x20"}, at="10m"),
     quiet("late, but not by three minutes", {LAST_RUN: "-150+30x20"}, at="10m"),
     quiet("failed scrapes of a fresh one", {LAST_RUN: "0+30x8 stale _x1 330+30x8"}, at="5m", kind=Kind.MISSING),
+    quiet("nobody can be asked", {LAST_RUN: "0+30x10 stale"}, at="9m", kind=Kind.MISSING),
     fires("nobody measures", {LAST_RUN: "0x20"}, _stale("5m 0s"), at="5m"),
-    fires("failed scrapes of a stale one", {LAST_RUN: "0x6 stale 0x20"}, _stale("5m 0s"), at="5m", kind=Kind.MISSING),
+    fires("failed scrapes of a stale one", {LAST_RUN: "0x6 stale 0x20"}, _stale("4m 30s"), at="4m30s", kind=Kind.MISSING),
 ]
 
 CASES: dict[str, list[Case]] = {
