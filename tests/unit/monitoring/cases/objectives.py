@@ -164,7 +164,7 @@ SAMPLER_STALE = [
     quiet("measured each half minute", {LAST_RUN: "0+30x20"}, at="10m"),
     quiet("late, but not by three minutes", {LAST_RUN: "-150+30x20"}, at="10m"),
     quiet("failed scrapes of a fresh one", {LAST_RUN: "0+30x8 stale _x1 330+30x8"}, at="5m", kind=Kind.MISSING),
-    quiet("nobody can be asked", {LAST_RUN: "0+30x10 stale"}, at="9m", kind=Kind.MISSING),
+    quiet("nobody can be asked", {LAST_RUN: "0+30x10 stale"}, at="11m", kind=Kind.MISSING),
     fires("nobody measures", {LAST_RUN: "0x20"}, _stale("5m 0s"), at="5m"),
     fires("failed scrapes of a stale one", {LAST_RUN: "0x6 stale 0x20"}, _stale("4m 30s"), at="4m30s", kind=Kind.MISSING),
 ]
