@@ -71,19 +71,19 @@ def end(webs: Sequence[Web]) -> None:
 
 
 @contextmanager
-def running(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[str]:
+def running(*, port: int = 0, errors: IO[bytes] | None = None, **variables: str) -> Iterator[str]:
     """The server's address while it runs, with more environment variables; `errors`: where its log goes.
 
     Needs `transactional_db`: the server sees only what is committed.
     """
-    with running_process(errors=errors, **variables) as (address, _):
+    with running_process(port=port, errors=errors, **variables) as (address, _):
         yield address
 
 
 @contextmanager
-def running_process(*, errors: IO[bytes] | None = None, **variables: str) -> Iterator[tuple[str, int]]:
-    """`running`, with the id of the process."""
-    web = start(errors=errors, **variables)
+def running_process(*, port: int = 0, errors: IO[bytes] | None = None, **variables: str) -> Iterator[tuple[str, int]]:
+    """`running`, with the id of the process; port 0 is one that is free."""
+    web = start(port=port, errors=errors, **variables)
     try:
         yield f"http://{web.address}", web.process.pid
     finally:
