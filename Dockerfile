@@ -1,5 +1,5 @@
 # One image for every role. Without a command it is the whole service with embedded servers (data in /data); in production each
-# container gets one role's command and the URLs of real servers: docs/setup.md.
+# container gets one role's command and the URLs of real servers: docs/deployment.md.
 FROM python:3.11-slim
 
 RUN useradd --system --create-home --home-dir /data --shell /usr/sbin/nologin marketdata

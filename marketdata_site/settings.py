@@ -189,7 +189,7 @@ STATICFILES_DIRS = (
     else []
 )
 
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or REDIS_URL
+CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or environment.broker_url(REDIS_URL)
 CELERY_DB_REUSE_MAX = 10**9
 """Celery closes the database connection around every task but for this; `task_prerun` closes the broken ones."""
 

@@ -1,12 +1,16 @@
 """Which commands start servers, and how the broker's URL follows from Valkey's."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from marketdata_site import embedded, environment
 from marketdata_site.environment import broker_url, needs_servers
+
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,12 @@ def test_processes_count_in_the_home_unless_another_folder_is_named(
     monkeypatch.setattr(os, "environ", {"PROMETHEUS_MULTIPROC_DIR": named})
     environment.name_metrics_folder(Path("home"))
     assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == folder
+
+
+def test_programs_that_celery_starts_use_the_same_broker_as_those_of_manage_py() -> None:
+    servers = {"DATABASE_URL": "postgresql://x@127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1/3"}
+    told = {name: value for name, value in os.environ.items() if name != "CELERY_BROKER_URL"} | servers
+    show = "from marketdata_site.celery import app; print(app.conf.broker_url)"
+    for command in ([sys.executable, "-c", show], [sys.executable, "manage.py", "shell", "--no-imports", "-c", show]):
+        ended = subprocess.run(command, cwd=PROJECT, env=told, capture_output=True, text=True, check=True)
+        assert ended.stdout.strip() == "redis://127.0.0.1:1/4"
