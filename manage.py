@@ -16,7 +16,9 @@ def main() -> None:
         if environment.needs_own_servers(sys.argv[1:]):
             environment.prepare_own()
         else:
-            environment.prepare(with_servers=environment.needs_servers(sys.argv[1:]))
+            environment.prepare(
+                with_servers=environment.needs_servers(sys.argv[1:]), may_start=environment.may_start_servers(sys.argv[1:])
+            )
     except EmbeddedServerError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)  # 1 is what commands say of what they found

@@ -11,6 +11,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from collector.feed.routing import websocket_urlpatterns  # noqa: E402
+from marketdata_site import celery  # noqa: E402, F401  what a request rings goes out as from everywhere, with the request's id
 from marketdata_site.doors import AccessCheck, OriginCheck  # noqa: E402
 from marketdata_site.request_ids import RequestIds  # noqa: E402
 

@@ -39,6 +39,9 @@ WITHOUT_SERVERS = frozenset(
 WITH_OWN_SERVERS = frozenset({"replay_dataset"})
 """Commands that work in a place of their own, whatever servers are named: they leave no row behind."""
 
+FINDING_SERVERS = frozenset({"doctor"})
+"""Commands that look at the home's servers if they run, and start none: who looks for a fault must not hide it."""
+
 filled_in: set[str] = set()
 """The variables that nobody gave: this process set them to embedded servers."""
 
@@ -77,8 +80,16 @@ def needs_servers(arguments: Sequence[str]) -> bool:
     return asks_database or arguments[0] not in WITHOUT_SERVERS
 
 
-def prepare(*, with_servers: bool = True) -> None:
-    """Complete the environment of this process. Raises: EmbeddedServerError."""
+def may_start_servers(arguments: Sequence[str]) -> bool:
+    """Whether a command line may start what it needs."""
+    return not arguments or arguments[0] not in FINDING_SERVERS
+
+
+def prepare(*, with_servers: bool = True, may_start: bool = True) -> None:
+    """Complete the environment of this process; without `may_start` servers that do not run are named all the same.
+
+    Raises: EmbeddedServerError.
+    """
     home = Path(os.environ.get("MARKETDATA_HOME") or DEFAULT_HOME).absolute()
     os.environ["MARKETDATA_HOME"] = str(home)
     name_metrics_folder(home)
@@ -86,10 +97,13 @@ def prepare(*, with_servers: bool = True) -> None:
     wants_valkey = with_servers and not os.environ.get("REDIS_URL")
     started: dict[str, str] = {}
     if wants_postgres or wants_valkey:
-        _end_orderly_on_sigterm()
         from marketdata_site import embedded
 
-        started = embedded.ensure(home, postgres=wants_postgres, valkey=wants_valkey).environment()
+        if may_start:
+            _end_orderly_on_sigterm()
+            started = embedded.ensure(home, postgres=wants_postgres, valkey=wants_valkey).environment()
+        elif known := embedded.known(home, postgres=wants_postgres, valkey=wants_valkey):
+            started = known.environment()
     if redis_url := os.environ.get("REDIS_URL"):
         started.setdefault("CELERY_BROKER_URL", broker_url(redis_url))
     for name, value in started.items():

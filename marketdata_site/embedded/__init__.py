@@ -20,7 +20,7 @@ from marketdata_site.embedded.places import Place
 from marketdata_site.embedded.postgres import Postgres
 from marketdata_site.embedded.valkey import Valkey
 
-__all__ = ["EmbeddedServerError", "Servers", "ensure", "private"]
+__all__ = ["EmbeddedServerError", "Servers", "ensure", "known", "private"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,11 @@ def ensure(home: Path, *, postgres: bool = True, valkey: bool = True) -> Servers
         undo.pop_all()
     atexit.register(_leave, place, presence)
     return servers
+
+
+def known(home: Path, *, postgres: bool = True, valkey: bool = True) -> Servers | None:
+    """A home's servers, running or not; None where none were ever made. Nothing is made or started."""
+    return Servers.of(places.of_home(home), postgres=postgres, valkey=valkey) if places.is_made(home) else None
 
 
 @contextmanager

@@ -74,6 +74,11 @@ def of_home(home: Path) -> Place:
     return Place(root=root, account=account, binaries=data_folder)
 
 
+def is_made(home: Path) -> bool:
+    """Whether a home has had servers."""
+    return (home / POINTER).exists() if server_account() is not None else (home / "pg").exists()
+
+
 def temporary() -> Place:
     """A fresh place that its maker removes; binaries are copied into it when we are root."""
     account = server_account()

@@ -11,6 +11,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
+import redis
+from django.db import InterfaceError, OperationalError
+from kombu.exceptions import OperationalError as BrokerError
+
 from marketdata_site.observability.redaction import redact_log
 from ops.health.connection import Cut, own_connection
 from ops.health.finding import Finding, Result, Severity, error
@@ -19,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LIMIT_SECONDS = 3.0
 """Of a whole group."""
+_SILENCE = (OSError, redis.ConnectionError, redis.TimeoutError, BrokerError, OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +80,10 @@ class _Run:
             return done
         first = self.group.checks[0]
         if done and done[0].finding.severity is Severity.ERROR:
-            return [*done, *(_not_looked(check, f"not looked at, because {first.name} failed", first.advice) for check in left)]
-        late = _not_looked(left[0], f"no answer within {self.group.limit_s:g} s", left[0].advice, self.group.limit_s)
-        return [
-            *done,
-            late,
-            *(_not_looked(check, "not looked at, because there was no time left", check.advice) for check in left[1:]),
-        ]
+            return [*done, *(_not_looked(check, f"not looked at, because {first.name} failed") for check in left)]
+        late = error(f"no answer within {self.group.limit_s:g} s", advice=left[0].advice)
+        others = [_not_looked(check, "not looked at, because there was no time left") for check in left[1:]]
+        return [*done, Result(left[0].name, late, round(self.group.limit_s * 1_000)), *others]
 
     def _work(self) -> None:
         with self._room():
@@ -104,9 +106,11 @@ def _looked(check: Check) -> Result:
     except Exception as problem:  # the outermost frame of a check: one that fails must not hide the others
         log.warning("the check of %s failed", check.name, exc_info=problem, extra={"action": "check_failed"})
         detail = redact_log(" ".join(str(problem).split()))
-        finding = error(f"it can't be looked at ({type(problem).__name__})", advice=check.advice, detail=detail)
+        what = "no answer" if isinstance(problem, _SILENCE) else "it can't be looked at"
+        finding = error(f"{what} ({type(problem).__name__})", advice=check.advice, detail=detail)
     return Result(check.name, finding, round((time.monotonic() - began) * 1_000))
 
 
-def _not_looked(check: Check, why: str, advice: str, seconds: float = 0.0) -> Result:
-    return Result(check.name, error(why, advice=advice), round(seconds * 1_000))
+def _not_looked(check: Check, why: str) -> Result:
+    """Mended by mending what stood in the way."""
+    return Result(check.name, error(why, advice=""), 0)

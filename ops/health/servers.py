@@ -23,7 +23,9 @@ def look_at_broker() -> Finding:
     """Whether somebody can be rung."""
     limits = {"socket_timeout": SECONDS, "socket_connect_timeout": SECONDS}
     options = {**current_app.conf.broker_transport_options, **limits}
-    with current_app.connection_for_write(connect_timeout=SECONDS, transport_options=options) as connection:
+    with current_app.connection_for_write(
+        settings.CELERY_BROKER_URL, connect_timeout=SECONDS, transport_options=options
+    ) as connection:
         connection.connect()
         channel: Any = connection.channel()  # with Redis the first that says a word
         channel.close()

@@ -66,12 +66,13 @@ class ReloadAttempt(models.Model):
 
 
 class ProcessVersion(models.Model):
-    """The version that one process runs, as it last said."""
+    """The versions, of the policy and of the program, that one process runs, as it last said."""
 
     process = models.CharField(max_length=100, primary_key=True, help_text="host:role:pid")
     host = models.CharField(max_length=64)
     role = models.CharField(max_length=16)
     version = models.BigIntegerField(null=True)
+    code = models.CharField(max_length=20, blank=True, help_text="Version of the program itself; empty: an older one.")
     seen_at = models.DateTimeField()
 
     class Meta:

@@ -31,6 +31,7 @@ class ProcessStatus:
     version: int | None
     seen_at: datetime
     following: Following
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +83,4 @@ def _process(row: ProcessVersion, *, active: int | None, now: datetime) -> Proce
     following = Following.CURRENT if row.version == active else Following.LAGGING
     if now - row.seen_at > GONE_AFTER:
         following = Following.GONE
-    return ProcessStatus(row.process, row.host, row.role, row.version, row.seen_at, following)
+    return ProcessStatus(row.process, row.host, row.role, row.version, row.seen_at, following, row.code)

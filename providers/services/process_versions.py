@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from marketdata_site.observability.version import VERSION
 from providers.models import ProcessVersion
 from providers.services.policies import running_version
 
@@ -22,9 +23,9 @@ def report_process(*, now: datetime, every: timedelta = REPORT_EVERY) -> None:
     if _reported is not None and _reported[:2] == (process, number) and timedelta(0) <= now - _reported[2] < every:
         return
     ProcessVersion.objects.bulk_create(
-        [ProcessVersion(process=process, host=host, role=settings.ROLE, version=number, seen_at=now)],
+        [ProcessVersion(process=process, host=host, role=settings.ROLE, version=number, code=VERSION, seen_at=now)],
         update_conflicts=True,
         unique_fields=["process"],
-        update_fields=["version", "seen_at"],
+        update_fields=["version", "code", "seen_at"],
     )
     _reported = (process, number, now)

@@ -15,6 +15,8 @@ import pytest
 from marketdata_site.celery import app
 from marketdata_site.observability import log_context
 from ops.running.programs import WORKER_ENVIRONMENT
+from tests.integration.rest.dead_rows import make_dead
+from tests.integration.rest.rows import make_series
 from tests.waiting import wait_until
 from tests.web_server import database_url, running
 
@@ -106,12 +108,14 @@ def test_web_takes_a_well_formed_id_over_makes_one_otherwise_and_says_it_in_its_
     assert "hunter2-hunter2" not in log.read_text()
 
 
-def test_request_that_rings_puts_its_id_into_the_message(broker_messages: Any) -> None:
-    from collector.queues import ring_drain
-
-    with log_context.working_for(request_id="r-22"):
-        ring_drain()
-    assert [message["headers"]["request_id"] for message in broker_messages()] == ["r-22"]
+def test_web_process_puts_the_id_of_a_request_into_what_it_rings(broker_messages: Any) -> None:
+    letter = make_dead(make_series("AAPL"))
+    with running() as web:
+        address = f"{web}/ops/dlq/backfills/requeue/{letter.pk}"
+        request = urllib.request.Request(address, method="POST", headers={"X-Request-ID": "r-22"})
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            assert json.load(answer)["state"] == "queued"
+    assert [message["headers"].get("request_id") for message in broker_messages()] == ["r-22"]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from marketdata_site import embedded, environment
-from marketdata_site.environment import broker_url, needs_servers
+from marketdata_site.environment import broker_url, may_start_servers, needs_servers
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -32,6 +32,11 @@ PROJECT = Path(__file__).resolve().parents[3]
 )
 def test_command_needs_servers_when_it_touches_rows(line: str, expected: bool) -> None:
     assert needs_servers(line.split()) is expected
+
+
+@pytest.mark.parametrize(("line", "expected"), [("doctor --json", False), ("migrate", True), ("", True)])
+def test_command_that_looks_for_faults_starts_nothing(line: str, expected: bool) -> None:
+    assert may_start_servers(line.split()) is expected
 
 
 @pytest.mark.parametrize(
