@@ -87,9 +87,12 @@ def test_trace_that_is_ended_early_is_ended_once(folder: Path) -> None:
 def test_thread_beside_a_trace_is_neither_in_it_nor_traced_itself_nor_slowed_down_for_good(folder: Path) -> None:
     hooks: list[object] = []
 
+    async def work() -> None:
+        pear()
+
     def beside() -> None:
         with tracing.Trace("beside"):
-            pear()
+            asyncio.run(tracing.joined(work()))
         hooks.append(sys.getprofile())
 
     with tracing.Trace("one"):
