@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from collector.calendar_gauges import calendar_gauges
+from collector.calendar_gauges import Loading, calendar_gauges
 from collector.gauges import backfill_queues, dead_letters, ingestion_lag, open_incidents
 from marketdata_site.api_errors import refusal_of
 from marketdata_site.observability.clock import now
@@ -13,6 +13,7 @@ from ops.auth import may_scrape
 from ops.gauges import beats, objectives
 from providers.gauges import circuit_states, reloads
 
+_calendars = Loading()
 row_gauges = RowGauges(
     [
         lambda: circuit_states(now=now()),
@@ -23,7 +24,7 @@ row_gauges = RowGauges(
         open_incidents,
         objectives,
         beats,
-        lambda: calendar_gauges(now=now()),
+        lambda: calendar_gauges(now=now(), calendars=_calendars),
     ]
 )
 """One for the process, so that several scrapers at once cost one reading."""

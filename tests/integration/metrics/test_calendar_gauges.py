@@ -1,14 +1,16 @@
 """Gauges of calendars: open as the exchange is, on half days, in lunch breaks and closures too; and how long a calendar lasts."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 
-from collector.calendar_gauges import calendar_gauges
+from collector.calendar_gauges import Loading, calendar_gauges
 from collector.models import Instrument
-from providers.market.calendar import get_calendar
+from providers.market.calendar import Calendar, get_calendar
 from tests.builders import moment
 from tests.integration.collector.rows import make_override, make_series
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -76,3 +78,26 @@ def test_calendar_that_the_library_does_not_know_any_more_has_no_days_left_and_n
     make_series()
     Instrument.objects.update(calendar="GONE")
     assert _gauges("2025-10-08 15:00") == ({}, {"GONE": 0})
+
+
+def test_gauges_are_told_of_calendars_that_are_in_memory_while_the_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def slowly(name: str) -> Calendar:
+        assert go_on.wait(60)
+        return get_calendar(name)
+
+    monkeypatch.setattr("collector.calendar_gauges.get_calendar", slowly)
+    make_series(calendar="XNAS")
+    calendars, now = Loading(), moment("2025-10-08 15:00")
+
+    def told() -> list[float]:
+        is_open, _ = calendar_gauges(now=now, calendars=calendars)
+        return [sample.value for sample in is_open.samples]
+
+    assert [told(), told()] == [[], []]
+    go_on.set()
+    wait_until(told, seconds=60, what="the calendar")
+    assert told() == [1]
+    make_series("0700", mic="XHKG", calendar="XHKG")
+    wait_until(lambda: told() == [0, 1], seconds=60, what="the calendar that came later")
