@@ -67,6 +67,11 @@ class Loading:
                 self._reader.start()
             return {name: self._found[name] for name in names - missing}
 
+    @property
+    def is_reading(self) -> bool:
+        """True while some that were asked for are not read yet."""
+        return self._reader is not None and self._reader.is_alive()
+
     def _read(self, names: Set[str], now: Micros) -> None:
         for name in sorted(names):
             self._found |= read(frozenset({name}), now)

@@ -18,13 +18,13 @@ row_gauges = RowGauges(
     [
         lambda: circuit_states(now=now()),
         reloads,
-        lambda: ingestion_lag(now=now()),
         lambda: backfill_queues(now=now()),
         dead_letters,
         open_incidents,
         objectives,
         beats,
         lambda: calendar_gauges(now=now(), calendars=_calendars),
+        lambda: () if _calendars.is_reading else ingestion_lag(now=now()),  # it would wait for them
     ]
 )
 """One for the process, so that several scrapers at once cost one reading."""
