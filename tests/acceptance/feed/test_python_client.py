@@ -112,7 +112,7 @@ def test_client_that_was_away_for_too_long_is_told_so_and_filled_even_when_it_cr
         SyncClient(f"http://{web.address}", backoff=SOON) as client,
         client.subscribe(*channels, since=Position.from_json(json.loads(stored)), page=2) as feed,
     ):
-        patience = Timer(PATIENCE_SECONDS, feed.close)
+        patience = Timer(3 * PATIENCE_SECONDS, feed.close)
         patience.start()
         rest: list[Message] = []
         while Filled() not in rest or newest(taken) != held:

@@ -1,26 +1,21 @@
 """The parts of the Python client that need no server: the proof of contiguity, what is a repeat, whose messages are wanted, how long to wait."""
 
-import ast
 import json
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata_client import Backoff, Bar, Gap, Position, Quote, to_pandas
+from marketdata_client import Backoff, Bar, Gap, Position, Quote
 from marketdata_client.channels import Channels
 from marketdata_client.errors import HoleFound
 from marketdata_client.models import read
 from marketdata_client.position import Tracker
 from marketdata_client.repeats import Repeats
-from marketdata_client.rest import Rest
 from tests.feed_support import bar
 
-SOURCE = Path(__file__).resolve().parents[3] / "clients/python/src/marketdata_client"
 START = datetime(2025, 10, 8, 14, 30, tzinfo=UTC)
 
 
@@ -92,8 +87,11 @@ def test_channels_match_what_the_server_sends_on_them() -> None:
     assert not Channels(["bars.5m.*", "bars.1m.BRK", "quotes.*"]).match(one)
     assert Channels(["quotes.*"]).match(at)
     assert not Channels(["quotes.AAPL", "bars.*.*"]).match(at)
+    assert not any(Channels(["marks.1m.*", "marks.*.*"]).match(message) for message in (one, at))
     with pytest.raises(ValueError, match="at least one"):
         Channels([])
+    with pytest.raises(TypeError, match="text of its own"):
+        Channels(["bars.1m.AAPL", ["bars.1m.MSFT"]])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="wildcard"):
         Channels(f"bars.1m.{number:010d}" for number in range(2_000))
 
@@ -108,42 +106,3 @@ def test_position_survives_storage() -> None:
     here = Position("a", 7, at="2025-10-08T14:30:00Z", fills=("/bars?x=1", "/quotes?x=1"))
     assert Position.from_json(json.loads(json.dumps(here.as_json()))) == here
     assert Position.from_json({"epoch": "a", "seq": 7}) == Position("a", 7)
-
-
-def test_key_is_never_sent_to_another_server() -> None:
-    rest = Rest("http://here:8000/under", api_key="k", timeout_s=1, attempts=1, backoff=Backoff())
-    assert str(rest.address("/bars?x=1")) == "http://here:8000/under/bars?x=1"
-    for url in ("@elsewhere/bars", "http://elsewhere/bars", ".elsewhere/bars"):
-        with pytest.raises(ValueError, match="begins with /"):
-            rest.address(url)
-    assert rest.address("//elsewhere/bars").host == "here"
-
-
-def test_table_has_the_rows_in_their_order_and_the_same_types_whatever_is_unknown() -> None:
-    table = to_pandas([read(Bar, bar("AAPL", 1)), read(Bar, bar("AAPL", 0))])
-    assert list(table["start"].dt.minute) == [1, 0]
-    assert list(table["trade_count"]) == [1, 0]
-    assert table["volume"].isna().all()
-    known = to_pandas([read(Bar, {**bar(), "volume": 5.0, "seq": 7, "recorded_at": "2025-10-08T14:31:00.123456Z"})])
-    assert list(to_pandas([]).dtypes) == list(table.dtypes) == list(known.dtypes)
-    assert {name: str(kind) for name, kind in table.dtypes.items() if name in ("start", "volume", "seq")} == {
-        "start": "datetime64[us, UTC]",
-        "volume": "float64",
-        "seq": "Int64",
-    }
-    empty = dict.fromkeys(("at", "bid", "ask", "bid_size", "ask_size", "size_unit"))
-    with pytest.raises(TypeError, match="got both"):
-        to_pandas([read(Bar, bar()), read(Quote, {**bar(), **empty})])
-
-
-def test_package_needs_nothing_of_the_server() -> None:
-    allowed = {"marketdata_client", "aiohttp", "yarl", "pandas", "polars", *sys.stdlib_module_names}
-    imported = set()
-    for path in SOURCE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                imported |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                imported.add((node.module or "").partition(".")[0])
-    assert "aiohttp" in imported
-    assert imported - allowed == set()

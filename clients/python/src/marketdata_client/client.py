@@ -4,15 +4,16 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 from types import TracebackType
-from typing import TypeVar
+from weakref import WeakSet
 
 from marketdata_client.backoff import Backoff
-from marketdata_client.models import Bar, Coverage, History, Json, MissingRange, Quote, read, read_coverage, read_missing
+from marketdata_client.coverage import Coverage, MissingRange, read_coverage, read_missing
+from marketdata_client.line import Mode
+from marketdata_client.models import Bar, History, Json, Quote, read
 from marketdata_client.position import Position
 from marketdata_client.rest import Rest, address, at, kind_of, member_of, read_entries
 from marketdata_client.subscription import Subscription
 
-T = TypeVar("T")
 Symbols = str | Iterable[str]
 MOST_SYMBOLS, MOST_SESSIONS = 100, 31
 """That one request takes; the iterators ask several times."""
@@ -36,6 +37,7 @@ class Client:
         backoff: Backoff | None = None,
     ) -> None:
         self._rest = Rest(base_url, api_key=api_key, timeout_s=timeout_s, attempts=attempts, backoff=backoff or Backoff())
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
 
     async def __aenter__(self) -> "Client":
         return self
@@ -44,14 +46,27 @@ class Client:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections. End subscriptions first, with their own `close` or `async with`."""
+        """End subscriptions and close all connections. What is asked for from then on raises Closed."""
+        for subscription in list(self._subscriptions):
+            await subscription.close()
         await self._rest.close()
 
     def subscribe(
-        self, *channels: str, since: Position | datetime | None = None, remember: int = 100_000, page: int = 2_000
+        self,
+        *channels: str,
+        since: Position | datetime | None = None,
+        mode: Mode = "every",
+        remember: int = 100_000,
+        page: int = 2_000,
     ) -> Subscription:
-        """Messages of channels such as `bars.1m.AAPL`, `bars.*.*`, `quotes.*`, from now on or from `since` on; see Subscription."""
-        return Subscription(self._rest, channels, since=since, remember=remember, page=page)
+        """Messages of channels such as `bars.1m.AAPL`, `bars.*.*`, `quotes.*`, `marks.1m.T0`, from now on or from `since` on.
+
+        `mode` `latest`: who is slower than the feed gets the newest. `remember`: how many bars, quotes and marks are known again.
+        `page`: how many bars or quotes a page that fills a gap has. See Subscription.
+        """
+        made = Subscription(self._rest, channels, since=since, mode=mode, remember=remember, page=page)
+        self._subscriptions.add(made)
+        return made
 
     async def bars(
         self,

@@ -4,12 +4,13 @@ ClientError
 ├── Refused      the server understood and said no: the same question gets the same answer
 │   └── NotAllowed   the key is missing, wrong, expired or revoked
 ├── Unavailable  the server could not be reached, or could not answer now, however often it was asked
+├── Closed       the client or the subscription was closed, by this program
 └── HoleFound    frames do not join: the connection is given up and resumed, callers never see it
 """
 
 
 class ClientError(Exception):
-    """Everything that this package raises."""
+    """Everything that this package raises, but for ValueError and TypeError where a parameter is wrong."""
 
 
 class Refused(ClientError):
@@ -28,5 +29,14 @@ class Unavailable(ClientError):
     """Retryable."""
 
 
+class Closed(ClientError):
+    """Nothing more can be asked for here."""
+
+
 class HoleFound(ClientError):
     """A frame does not begin where the one before ended."""
+
+
+def told(error: BaseException) -> str:
+    """An error in a line of text. Not its `repr`: that of aiohttp's shows the headers that were sent, the key among them."""
+    return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""The feed's socket: connect, resume, check, acknowledge, and again."""
+"""The feed, over all its connections: connect, resume, check, and again."""
 
 import asyncio
 import json
@@ -6,23 +6,29 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Literal
 
 import aiohttp
 
 from marketdata_client.channels import Channels
-from marketdata_client.errors import HoleFound, NotAllowed, Refused
-from marketdata_client.models import Bar, Gap, History, Json, Quote, read
+from marketdata_client.connection import Connection, Lost
+from marketdata_client.errors import HoleFound, NotAllowed, Refused, told
+from marketdata_client.models import Bar, History, Json, Mark, Message, Quote, Skipped, read
 from marketdata_client.position import Position, Tracker
 from marketdata_client.rest import UNREACHABLE, Rest, at
 
 PATH = "/ws/feed"
 ID = "subscribe"
 """An error with it is about the subscription; others are about a pong, and no reason to stop."""
-HEARTBEATS = 3
-"""Without a frame for so many, the connection is dead."""
-KINDS: dict[str, type[Bar] | type[Quote] | type[History]] = {"bar": Bar, "quote": Quote, "history": History}
-NOT_ALLOWED = frozenset({4401, 4403})
+KINDS: dict[str, type[Bar] | type[Quote] | type[History] | type[Mark]] = {
+    "bar": Bar,
+    "quote": Quote,
+    "history": History,
+    "mark": Mark,
+}
+CLOSING = aiohttp.ClientWSTimeout(ws_close=2.0)
+"""For the server's answer to our close: one that is dead must not hold up who hangs up."""
+Mode = Literal["every", "latest"]
 logger = logging.getLogger(__name__)
 
 
@@ -30,16 +36,8 @@ logger = logging.getLogger(__name__)
 class Told:
     """What a frame brought, each with the position that it leads to, and where all of it does."""
 
-    found: tuple[tuple[Bar | Quote | History | Gap, Position], ...]
+    found: tuple[tuple[Message, Position], ...]
     end: Position
-
-
-class _Lost(Exception):
-    """The connection is over; a new one may be made."""
-
-    def __init__(self, why: str, *, retry_in: float = 0.0) -> None:
-        super().__init__(why)
-        self.retry_in = retry_in
 
 
 class Line:
@@ -51,10 +49,11 @@ class Line:
         wanted: Channels,
         *,
         since: Position | datetime | None,
+        mode: Mode,
         put: Callable[[Told], Awaitable[None]],
-        fill: Callable[[Iterable[str]], None],
     ) -> None:
-        self._rest, self._wanted, self._put, self._fill = rest, wanted, put, fill
+        self._rest, self._put = rest, put
+        self._asked = {"op": "subscribe", "id": ID, "channels": wanted.names, **({} if mode == "every" else {"mode": mode})}
         self._time = at(since) if isinstance(since, datetime) else None
         self._tracker = Tracker(replace(since, fills=()) if isinstance(since, Position) else None)
         self._failures = 0
@@ -64,31 +63,29 @@ class Line:
         while True:
             try:
                 await self._connect()
-            except (_Lost, HoleFound, *UNREACHABLE) as error:
+            except (Lost, HoleFound, *UNREACHABLE) as error:
                 self._failures += 1
-                least = error.retry_in if isinstance(error, _Lost) else 0.0
+                least = error.retry_in if isinstance(error, Lost) else 0.0
                 pause = self._rest.backoff.pause_s(failures=self._failures, at_least_s=least)
-                level = logging.ERROR if isinstance(error, HoleFound) else logging.INFO
-                logger.log(level, "The feed's connection ended, resuming in %.1f s: %r", pause, error)
+                level = logging.ERROR if isinstance(error, HoleFound) else logging.WARNING
+                logger.log(level, "The feed's connection ended, resuming in %.1f s: %s", pause, told(error))
                 await asyncio.sleep(pause)
 
     async def _connect(self) -> None:
         try:
-            opening = await self._rest.session.ws_connect(self._rest.address(PATH), max_msg_size=0)
+            opening = await self._rest.session.ws_connect(self._rest.address(PATH), max_msg_size=0, timeout=CLOSING)
         except aiohttp.WSServerHandshakeError as error:
             if error.status in (401, 403):
                 raise NotAllowed(f"http_{error.status}", error.message) from error
             raise
         async with opening as socket:
             await socket.send_str(self._subscribe())
-            await _Connection(socket, self._frame).run()
+            await Connection(socket, self._frame).run()
 
     def _subscribe(self) -> str:
         here = self._tracker.position
         since = here.since if here is not None else {"time": self._time} if self._time is not None else None
-        return json.dumps(
-            {"op": "subscribe", "id": ID, "channels": self._wanted.names, **({} if since is None else {"since": since})}
-        )
+        return json.dumps({**self._asked, **({} if since is None else {"since": since})})
 
     async def _frame(self, frame: Json) -> None:
         """Take one frame. Frames and messages of kinds that this version does not know are left out."""
@@ -96,7 +93,6 @@ class Line:
             case "subscribed":
                 gap = self._tracker.subscribed(frame)
                 await self._hand_on([] if gap is None else [gap])
-                self._fill(() if gap is None else gap.fill_urls)
             case "epoch":
                 self._tracker.epoch(frame)
                 await self._hand_on([])
@@ -104,56 +100,27 @@ class Line:
                 before = self._tracker.position
                 messages = self._tracker.data(frame)
                 self._failures = 0
+                skipped = frame.get("skipped", 0)
                 known = [read(KINDS[one["type"]], one) for one in messages if one["type"] in KINDS]
-                await self._hand_on(known, before=before)
+                await self._hand_on([*([Skipped(skipped)] if skipped else []), *known], before=before)
             case "error" if frame["id"] == ID:
                 raise Refused(frame["code"], frame["message"])
             case "error":
                 logger.warning("The server did not understand a frame: %s: %s", frame["code"], frame["message"])
 
-    async def _hand_on(self, found: list[Bar | Quote | History] | list[Gap], *, before: Position | None = None) -> None:
+    async def _hand_on(self, found: Iterable[Message], *, before: Position | None = None) -> None:
         end = self._tracker.position
         if end is not None:
             await self._put(Told(tuple(_leading(found, before or end, end)), end))
 
 
-def _leading(
-    found: Iterable[Bar | Quote | History | Gap], before: Position, end: Position
-) -> Iterator[tuple[Bar | Quote | History | Gap, Position]]:
+def _leading(found: Iterable[Message], before: Position, end: Position) -> Iterator[tuple[Message, Position]]:
     """Each with the position behind it. Within a frame the time is still that of the frame before."""
     for one in found:
-        yield one, end if isinstance(one, Gap) or one.seq is None else replace(before, seq=one.seq)
-
-
-class _Connection:
-    """One socket: reads frames, acknowledges what was handed on."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, take: Callable[[Json], Awaitable[None]]) -> None:
-        self._socket, self._take = socket, take
-        self._patience_s = 30.0
-
-    async def run(self) -> NoReturn:
-        """Raises: _Lost and what reading raises when it is over."""
-        while True:
-            received = await self._socket.receive(timeout=self._patience_s)
-            if received.type is not aiohttp.WSMsgType.TEXT:
-                _over(self._socket.close_code or 1006, "closed without a word", retry_in=0.0)
-            frame: dict[str, Any] = json.loads(received.data)
-            match frame["op"]:
-                case "hello":
-                    self._patience_s = HEARTBEATS * frame["heartbeat_s"]
-                case "bye":
-                    _over(frame["code"], frame["reason"], retry_in=frame["retry_in"])
-                case _:
-                    await self._take(frame)
-                    if frame["op"] == "data":  # handed on: a caller that is slow lets the server see it
-                        await self._socket.send_str(json.dumps({"op": "pong", "to": frame["to"]}))
-
-
-def _over(code: int, reason: str, *, retry_in: float | None) -> NoReturn:
-    """What a close means. Raises: NotAllowed, Refused (another connection would end alike), _Lost."""
-    if code in NOT_ALLOWED:
-        raise NotAllowed(str(code), reason)
-    if retry_in is None or 4500 <= code < 5000:
-        raise Refused(str(code), reason)
-    raise _Lost(f"{code}: {reason}", retry_in=retry_in)
+        match one:
+            case Bar(seq=int(seq)) | Quote(seq=int(seq)) | History(seq=int(seq)) | Mark(seq=int(seq)):
+                yield one, replace(before, seq=seq)
+            case Skipped():
+                yield one, before
+            case _:
+                yield one, end

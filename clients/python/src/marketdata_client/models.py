@@ -1,12 +1,12 @@
-"""What the service tells, as frozen values. Times are aware, in UTC."""
+"""What the feed and the lists of bars and quotes tell, as frozen values. Times are aware, in UTC."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
 Json = Mapping[str, Any]
-_TIMES = frozenset({"start", "end", "at", "received_at", "recorded_at"})
+_TIMES = frozenset({"start", "end", "at", "received_at", "recorded_at", "due_at", "until"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,37 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """The slot `[start, end)` of an interval is complete for all series of a tier that must have it.
+
+    `complete` False: it is not, and its deadline has passed; that is told once, and a complete one may follow. Of the `expected`
+    series `held` have their bar, `empty` are proven to have had no trade.
+    """
+
+    tier: str
+    interval: str
+    start: datetime
+    end: datetime
+    complete: bool
+    expected: int
+    held: int
+    empty: int
+    seq: int | None = None
+
+    @property
+    def missing(self) -> int:
+        """Series whose bar is neither there nor proven not to exist."""
+        return self.expected - self.held - self.empty
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Which mark it is."""
+        return ("mark", self.tier, self.interval, self.start, self.complete)
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
-    """Messages published in `[start, end)` could not be resumed; what they said follows from the REST API, then `Filled`."""
+    """Messages published in `[start, end)` could not be resumed. Bars and quotes that they held follow from the REST API, then `Filled`."""
 
     reason: str
     start: datetime | None
@@ -98,71 +127,17 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """Every gap told so far is closed: the newest value of everything that was new or changed in it has been yielded."""
-
-
-Message = Bar | Quote | History | Gap | Filled
+    """Every gap told so far is closed: the newest value of every bar and quote that was new or changed in it has been yielded."""
 
 
 @dataclass(frozen=True, slots=True)
-class MissingSpan:
-    """Adjoining slots that are missing for one reason. `details`: the rest of what `GET /coverage` says of it."""
+class Skipped:
+    """In mode `latest`: the server left `count` messages out for newer ones, which follow. `GET /bars` has them."""
 
-    start: datetime
-    end: datetime
-    slots: int
-    state: str
-    cause: str | None
-    details: Json
+    count: int
 
 
-@dataclass(frozen=True, slots=True)
-class EmptySpan:
-    """Adjoining slots where a vendor answered credibly that there was no trade. `details`: by whom, by which rule."""
-
-    start: datetime
-    end: datetime
-    slots: int
-    details: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What of one series and session is expected, held, proven empty and missing: `expected == held + empty + missing`."""
-
-    symbol: str
-    mic: str
-    interval: str
-    hours: str
-    adjustment: str
-    session: date
-    expected: int
-    held: int
-    empty: int
-    missing: int
-    filling: int
-    dead: int
-    abandoned: int
-    pending: int
-    withdrawn: int
-    missing_spans: tuple[MissingSpan, ...]
-    empty_spans: tuple[EmptySpan, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MissingRange:
-    """A gap of one series, as `GET /coverage/gaps` lists them."""
-
-    symbol: str
-    mic: str
-    interval: str
-    hours: str
-    adjustment: str
-    tier: str
-    session: date
-    start: datetime
-    end: datetime
-    slots: int
+Message = Bar | Quote | History | Mark | Gap | Filled | Skipped
 
 
 def moment(text: str) -> datetime:
@@ -170,11 +145,13 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-class _Value(Protocol):
+class Value(Protocol):
+    """What `read` can make."""
+
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-T = TypeVar("T", bound=_Value)
+T = TypeVar("T", bound=Value)
 
 
 def read(kind: type[T], entry: Json) -> T:
@@ -183,21 +160,3 @@ def read(kind: type[T], entry: Json) -> T:
     for name in _TIMES.intersection(values):
         values[name] = None if values[name] is None else moment(values[name])
     return kind(**values)
-
-
-def read_coverage(entry: Json) -> Coverage:
-    """An entry of `GET /coverage`."""
-    spans = {
-        "missing_spans": tuple(_span(MissingSpan, span) for span in entry["missing_spans"]),
-        "empty_spans": tuple(_span(EmptySpan, span) for span in entry["empty_spans"]),
-    }
-    return read(Coverage, {**entry, **spans, "session": date.fromisoformat(entry["session"])})
-
-
-def read_missing(entry: Json) -> MissingRange:
-    """An entry of `GET /coverage/gaps`."""
-    return read(MissingRange, {**entry, "session": date.fromisoformat(entry["session"])})
-
-
-def _span(kind: type[T], span: Json) -> T:
-    return read(kind, {**span, "details": {name: span[name] for name in span if name not in kind.__dataclass_fields__}})

@@ -10,7 +10,7 @@ import aiohttp
 from yarl import URL
 
 from marketdata_client.backoff import Backoff
-from marketdata_client.errors import ClientError, NotAllowed, Refused, Unavailable
+from marketdata_client.errors import ClientError, Closed, NotAllowed, Refused, Unavailable, told
 from marketdata_client.models import Bar, Json, Quote, read
 
 AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -31,29 +31,35 @@ class Rest:
     """One server's REST API, and the session that the feed's sockets are opened with as well."""
 
     def __init__(self, base_url: str, *, api_key: str | None, timeout_s: float, attempts: int, backoff: Backoff) -> None:
+        if URL(base_url).scheme not in ("http", "https"):
+            raise ValueError(f"expected an address that begins with http:// or https://, got {base_url[:100]!r}")
         self.base_url = base_url.rstrip("/")
         self.backoff = backoff
         self._headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._attempts = attempts
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """Opened when it is first needed, since that needs a running loop."""
+        """Opened when it is first needed, since that needs a running loop. Raises: Closed."""
+        if self._is_closed:
+            raise Closed("the client is closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers, timeout=self._timeout)
         return self._session
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; requests that are under way end with Closed."""
+        self._is_closed = True
         if self._session is not None:
             await self._session.close()
 
     async def get(self, url: str, *, attempts: int | None = None) -> Json:
         """The object at an address below the base; tried `attempts` times (0: for ever).
 
-        Raises: Refused, NotAllowed, Unavailable.
+        Raises: Refused, NotAllowed, Unavailable, Closed.
         """
         most, failures = self._attempts if attempts is None else attempts, 0
         while True:
@@ -73,7 +79,9 @@ class Rest:
                     return found
                 raise await _error(answer)
         except UNREACHABLE as error:
-            raise _Later(repr(error)) from error
+            if self._is_closed:
+                raise Closed("the client is closed") from error
+            raise _Later(told(error)) from error
 
     def address(self, url: str) -> URL:
         """Of this server, whatever the text says: a key is never sent to another one. Raises: ValueError."""

@@ -2,43 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import suppress
 from datetime import datetime
-from threading import Thread
+from functools import wraps
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from marketdata_client.backoff import Backoff
 from marketdata_client.client import LOCAL, Client
+from marketdata_client.errors import Closed
+from marketdata_client.line import Mode
+from marketdata_client.loop import Loop
 from marketdata_client.models import Message
 from marketdata_client.position import Position
 from marketdata_client.subscription import Subscription
 
 T = TypeVar("T")
 P = ParamSpec("P")
-
-
-class _Loop:
-    """An event loop on a thread of its own: sockets are served while the caller is busy."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="marketdata-client", daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for work on the loop."""
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
 
 
 class SyncClient:
@@ -54,7 +34,7 @@ class SyncClient:
         backoff: Backoff | None = None,
     ) -> None:
         client = Client(base_url, api_key=api_key, timeout_s=timeout_s, attempts=attempts, backoff=backoff)
-        self._client, self._loop = client, _Loop()
+        self._client, self._loop = client, Loop()
         self.bars = self._iterating(client.bars)
         self.quotes = self._iterating(client.quotes)
         self.latest_quotes = self._waiting(client.latest_quotes)
@@ -63,16 +43,24 @@ class SyncClient:
         self.read = self._iterating(client.read)
 
     def subscribe(
-        self, *channels: str, since: Position | datetime | None = None, remember: int = 100_000, page: int = 2_000
+        self,
+        *channels: str,
+        since: Position | datetime | None = None,
+        mode: Mode = "every",
+        remember: int = 100_000,
+        page: int = 2_000,
     ) -> "SyncSubscription":
-        """See Client.subscribe. The socket is served in between, so that a slow caller loses no connection by its silence."""
-        make = _soon(self._client.subscribe, *channels, since=since, remember=remember, page=page)
+        """See Client.subscribe. The socket is served in between, so that a caller who is busy for a while loses no connection."""
+        make = _soon(self._client.subscribe, *channels, since=since, mode=mode, remember=remember, page=page)
         return SyncSubscription(self._loop, self._loop.run(make))
 
     def close(self) -> None:
-        """Close all connections and end the thread; subscriptions have been closed before."""
-        self._loop.run(self._client.close())
-        self._loop.stop()
+        """End subscriptions, close all connections and end the thread. Threads that wait for something here get Closed."""
+        try:
+            with suppress(Closed):
+                self._loop.run(self._client.close())
+        finally:
+            self._loop.stop()
 
     def __enter__(self) -> "SyncClient":
         return self
@@ -81,14 +69,14 @@ class SyncClient:
         self.close()
 
     def _iterating(self, method: Callable[P, AsyncIterator[T]]) -> Callable[P, Iterator[T]]:
+        @wraps(method)
         def each(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-            found = method(*args, **kwargs)
-            while (one := self._loop.run(_next(found))) is not None:
-                yield one
+            return self._loop.each(method(*args, **kwargs))
 
         return each
 
     def _waiting(self, method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+        @wraps(method)
         def wait(*args: P.args, **kwargs: P.kwargs) -> T:
             return self._loop.run(method(*args, **kwargs))
 
@@ -96,9 +84,9 @@ class SyncClient:
 
 
 class SyncSubscription:
-    """`for message in subscription`: see Subscription. `close` ends it from any thread."""
+    """`for message in subscription`: see Subscription. `close` ends it from any thread; an interrupt (Ctrl-C) loses no message."""
 
-    def __init__(self, loop: _Loop, subscription: Subscription) -> None:
+    def __init__(self, loop: Loop, subscription: Subscription) -> None:
         self._loop, self._subscription = loop, subscription
 
     @property
@@ -106,18 +94,33 @@ class SyncSubscription:
         """Where the messages yielded so far lead to."""
         return self._subscription.position
 
-    def start(self) -> Position:
-        """See Subscription.start."""
-        return self._loop.run(self._subscription.start())
+    def start(self, *, timeout_s: float | None = None) -> None:
+        """See Subscription.start. Raises: TimeoutError as well."""
+        self._loop.run(_within(timeout_s, self._subscription.start))
+
+    def poll(self, *, timeout_s: float) -> Message | None:
+        """The next message, None when none comes in that time. Raises: what iterating raises; Closed behind the end."""
+        try:
+            return self._next(timeout_s)
+        except TimeoutError:
+            return None
+        except StopAsyncIteration:
+            raise Closed("the subscription is closed") from None
 
     def __iter__(self) -> "SyncSubscription":
         return self
 
     def __next__(self) -> Message:
-        message = self._loop.run(_next(self._subscription))
-        if message is None:
-            raise StopIteration
-        return message
+        try:
+            return self._next(None)
+        except (StopAsyncIteration, Closed):
+            raise StopIteration from None
+
+    def _next(self, timeout_s: float | None) -> Message:
+        """Waiting takes nothing, so that whatever interrupts it, the message is still there and `position` does not count it."""
+        if not self._subscription.is_ready:
+            self._loop.run(_within(timeout_s, self._subscription.ready))
+        return self._subscription.take()
 
     def __enter__(self) -> "SyncSubscription":
         return self
@@ -127,12 +130,13 @@ class SyncSubscription:
 
     def close(self) -> None:
         """Hang up."""
-        self._loop.run(self._subscription.close())
+        with suppress(Closed):  # by its client, that was closed before
+            self._loop.run(self._subscription.close())
 
 
-async def _next(found: AsyncIterator[T]) -> T | None:
-    """The next one, None at the end: StopAsyncIteration does not pass through a future."""
-    return await anext(found, None)
+async def _within(timeout_s: float | None, wait: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async with asyncio.timeout(timeout_s):
+        return await wait()
 
 
 async def _soon(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
