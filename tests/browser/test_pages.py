@@ -4,7 +4,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -265,32 +264,3 @@ def test_every_admin_page_opens_without_a_fault(operator, visit):
             page.goto(address, wait_until="load")
 
     visit(story)
-
-
-def test_example_of_the_feed_shows_the_newest_revision_and_resumes_when_its_socket_is_closed(visit):
-    example = (Path(__file__).resolve().parents[2] / "docs/examples/feed.html").read_text()
-
-    def look(page: Page) -> None:
-        page.add_init_script(
-            "window.sockets = []; WebSocket = class extends WebSocket { constructor(url) { super(url); sockets.push(this); } }"
-        )
-        page.goto("/admin/login/")  # a page of the service's own address
-        page.set_content(example)
-        state = page.locator("#state")
-        expect(state).to_have_text(re.compile(r"\S+ \d+"))
-        begin = int((state.text_content() or "").split()[1])
-        _publish([bar("AAPL", 1, rev=1)], [bar("AAPL", 1, rev=2) | {"close": 9.5}], [bar("AAPL", 1, rev=1)])
-        expect(state).to_have_text(re.compile(rf"\S+ {begin + 3}$"))
-        expect(page.locator("tr")).to_have_text([re.compile("AAPL .*: 9.5")])
-        page.evaluate("sockets.at(-1).close()")
-        _publish([bar("MSFT", 2) | {"withdrawn": True}])
-        expect(page.locator("tr")).to_have_text([re.compile("MSFT .*: taken back"), re.compile("AAPL")])
-        assert page.evaluate("sockets.length") == 2
-
-    visit(look)
-
-
-def _publish(*batches: list[dict[str, Any]]) -> None:
-    """As a worker does, on a connection that ends with it."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: (publish(batch_ids=[add_batch(one) for one in batches]), connections.close_all())).result()
