@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
+from tests.acceptance.feed.relay import Relay
+
 from collector.feed.hub import in_thread
 from collector.feed.publisher import publish
 from collector.models import Abandonment, DeadLetter
 from marketdata_client import Abandoned, Backoff, Bar, Client, Job, Said, Skipped, SyncClient, Witness
 from providers.market.types import from_us
 from tests.acceptance.feed.conftest import Web
-from tests.acceptance.feed.relay import Relay
 from tests.acceptance.feed.test_gap import OPEN
 from tests.feed_support import PATIENCE_SECONDS, add_batch, bar, connections_end_with_their_work
 from tests.integration.rest.dead_rows import make_job
