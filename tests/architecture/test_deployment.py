@@ -18,8 +18,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 DEPLOY = PROJECT / "deploy"
 FILES = [DEPLOY / "compose.yaml", *sorted((DEPLOY / "kubernetes").glob("*.yaml"))]
 SETTINGS = (PROJECT / "docs/settings.md").read_text()
-OF_OTHERS = {"REMAP_SIGTERM", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
-"""Celery's and the Postgres image's own."""
+OF_OTHERS = {"REMAP_SIGTERM", "POD_IP", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
+"""Celery's, the Postgres image's own, and what a manifest names for itself."""
 PROGRAMS = {program.name: program for program in service_programs(Addresses("0.0.0.0", 8000, 8001), with_vendors=False)}
 
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
