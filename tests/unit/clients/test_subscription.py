@@ -182,6 +182,19 @@ async def test_pings_are_answered_while_the_caller_is_slow_and_only_what_was_han
         assert (await peer.hear())["to"] == 3
 
 
+async def test_silence_of_the_server_counts_from_when_everything_was_taken() -> None:
+    async with Feed() as feed, client_of(feed) as client, client.subscribe("bars.1m.*", mode="latest") as subscription:
+        peer = await started(feed, subscription)
+        for number in range(5):
+            await peer.data(number, bar("AAPL", number))
+        await peer.say("hello", heartbeat_s=0.01)
+        await asyncio.sleep(0.2)  # many times as long as a line may be silent; the server waits for acknowledgements
+        await peer.data(5, bar("AAPL", 5))
+        assert closes(await take(subscription, 6)) == list(range(6))
+        assert feed.waiting == 0
+        assert (await feed.peer()).asked["since"]["seq"] == 6
+
+
 async def test_closing_ends_who_waits_and_opens_nothing_afterwards() -> None:
     async with Feed() as feed, client_of(feed) as client:
         never = client.subscribe("bars.1m.*")

@@ -13,7 +13,7 @@ import aiohttp
 from marketdata_client.channels import Channels
 from marketdata_client.connection import Connection, Lost
 from marketdata_client.errors import HoleFound, NotAllowed, Refused, told
-from marketdata_client.models import Bar, History, Json, Mark, Message, Quote, Skipped, read
+from marketdata_client.models import Bar, Filled, Gap, History, Json, Mark, Message, Quote, Skipped, read
 from marketdata_client.position import Position, Tracker
 from marketdata_client.rest import UNREACHABLE, Rest, at
 
@@ -117,10 +117,9 @@ class Line:
 def _leading(found: Iterable[Message], before: Position, end: Position) -> Iterator[tuple[Message, Position]]:
     """Each with the position behind it. Within a frame the time is still that of the frame before."""
     for one in found:
-        match one:
-            case Bar(seq=int(seq)) | Quote(seq=int(seq)) | History(seq=int(seq)) | Mark(seq=int(seq)):
-                yield one, replace(before, seq=seq)
-            case Skipped():
-                yield one, before
-            case _:
-                yield one, end
+        if isinstance(one, Skipped):
+            yield one, before
+        elif isinstance(one, Gap | Filled) or one.seq is None:
+            yield one, end
+        else:
+            yield one, Position(before.epoch, one.seq, before.at)

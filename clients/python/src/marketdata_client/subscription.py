@@ -77,7 +77,8 @@ class Subscription:
             raise Closed("the subscription is closed") from None
 
     async def __anext__(self) -> Message:
-        await self.ready()
+        if not self._ready:
+            await self.ready()
         return self.take()
 
     async def ready(self) -> None:
@@ -151,7 +152,7 @@ class Subscription:
             if isinstance(message, Gap):
                 self._fills += message.fill_urls
                 wanted += message.fill_urls
-            found.append((message, replace(position, fills=self._fills)))
+            found.append((message, replace(position, fills=self._fills) if self._fills else position))
         self._is_subscribed = True
         self._filler.add(wanted)
         end = replace(told.end, fills=self._fills)
@@ -171,10 +172,6 @@ class Subscription:
         return found, None if here is None else replace(here, fills=self._fills)
 
     def _is_new(self, message: Message) -> bool:
-        match message:
-            case Bar() | Quote():
-                return self._repeats.is_new(message.key, message.rev or 0)
-            case Mark():
-                return self._repeats.is_new(message.key, 0)
-            case _:
-                return True
+        if isinstance(message, Bar | Quote):
+            return self._repeats.is_new(message.key, message.rev or 0)
+        return not isinstance(message, Mark) or self._repeats.is_new(message.key, 0)
