@@ -44,7 +44,7 @@ class Fanout:
         """
         seen, end = view(*batches, after=after), batches[-1].end
         for channels, group in self._groups.items():
-            frames = list(tails(seen, channels=channels, upto=end.seq, max_bytes=self._limits.data_frame_bytes))
+            frames = list(tails(seen, channels=channels, upto=end.seq, max_bytes=self._limits.frame_bytes))
             if frames:
                 folding = [subscriber for subscriber in group if subscriber.is_folding]
                 _queue(group.difference(folding) if folding else group, frames, epoch=end.epoch, committed=seen.committed)

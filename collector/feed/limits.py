@@ -54,6 +54,11 @@ class Limits:
     close_grace_s: float = 2.0
     """How long a closing connection may take to send its last frame."""
 
+    @property
+    def frame_bytes(self) -> int:
+        """How long data frames get, about: a history waits until half of what may be outstanding is free, and must then fit."""
+        return min(self.data_frame_bytes, self.max_outstanding_bytes // 4)
+
     def public(self) -> PublicLimits:
         """What `hello` says."""
         return PublicLimits(**{name: getattr(self, name) for name in PublicLimits.__struct_fields__})

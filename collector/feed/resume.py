@@ -132,7 +132,7 @@ class _Sender:
 
     def _encode(self, batch: Batch, upto: Position) -> list[Tail]:
         seen = view(batch, after=self.position.seq, upto=upto.seq)
-        limit = self._hub.limits.data_frame_bytes
+        limit = self._hub.limits.frame_bytes
         return list(tails(seen, channels=self._subscriber.channels, upto=upto.seq, max_bytes=limit))
 
     def _begin_epoch(self, position: Position) -> None:

@@ -158,7 +158,7 @@ class Subscriber:
             await self._room.wait()
 
     def _unfold_one(self) -> bool:
-        frame = self._folded.next(max_bytes=self._limits.data_frame_bytes)
+        frame = self._folded.next(max_bytes=self._limits.frame_bytes)
         if frame is None:
             return False
         position = Position(self.position.epoch, frame.seq_to)  # an epoch begins only after `settle`

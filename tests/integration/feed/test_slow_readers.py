@@ -126,6 +126,15 @@ async def test_history_waits_for_pongs_and_other_resumes_do_not_wait_for_it(hubs
     assert behind.numbers == list(range(1, 63))
 
 
+async def test_history_of_a_batch_that_is_larger_than_what_may_be_outstanding_is_sent_whole(hubs: Hubs) -> None:
+    await put(range(400), size=400)
+    hub = hubs(max_outstanding_bytes=40_000)
+    wire, ledger = Wire(hub), Ledger()
+    ledger.take(await wire.subscribe(BARS, since={"epoch": (await hub.ready()).epoch, "seq": 0}))
+    await wire.follow(ledger, until=400, pongs=True)
+    assert ledger.numbers == list(range(1, 401))
+
+
 async def test_client_may_not_have_more_connections_than_are_allowed(hubs: Hubs) -> None:
     hub = hubs(max_connections=2)
     first, second = Wire(hub, identity="one"), Wire(hub, identity="one")

@@ -30,7 +30,6 @@ BOUNDS: dict[str, Json] = {
         "max_replay_messages": 600,
         "max_outstanding_bytes": 60_000,
         "latest_outstanding_bytes": 6_000,
-        "data_frame_bytes": 10_000,
     },
     "hasty": READY | {"subscribe_timeout_s": 1, "idle_timeout_s": 1, "introduction_s": 1},
     "doomed": READY,
