@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 
 log = logging.getLogger(__name__)
 
-AT_THE_START = ("collector.tasks.look_after_tables", "maintenance", 600)
+AT_THE_START = ("ops.tasks.look_after_tables", "maintenance", 600)
 """Task, queue, seconds until it expires. Partitions are there before the first ten minutes are over."""
 
 

@@ -9,14 +9,15 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from collector.partitions import BARS, QUOTES, missing_partitions
+from collector.partitions import missing_partitions
+from collector.services import partitions_ahead
 from ops.health.finding import Finding, error, fine, warning
 
 OLDEST_POSTGRES = 15
 MOST_APART_SECONDS = 2.0
 """What the service is made to bear between any two machines."""
-AHEAD = ((BARS, 1), (QUOTES, 2))
-"""Periods after the present one. Fewer than are made ahead: after midnight the next one is ten minutes away from being made."""
+AHEAD = tuple((one.of, one.behind - 1) for one in partitions_ahead.AHEAD)
+"""Periods after the present one. One fewer than are made ahead: after midnight the next one is ten minutes away from being made."""
 
 DATABASE_ADVICE = (
     "see that Postgres runs (without DATABASE_URL `make run` starts it) and that the user of DATABASE_URL may log in"

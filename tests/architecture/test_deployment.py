@@ -153,7 +153,7 @@ def test_every_probe_asks_an_address_that_there_is_under_a_name_that_is_answered
         assert "localhost" in hosts
     texts = (DEPLOY / "compose.yaml").read_text() + (PROJECT / "Dockerfile").read_text()
     for path in re.findall(r"http://127\.0\.0\.1:[^/]+(/[a-z/]+)", texts):
-        resolve(path.removesuffix("/ready"))  # one of two that live at the same place
+        resolve(path)
 
 
 def test_no_container_of_a_cluster_is_root_or_writes_to_its_image_or_is_without_bounds() -> None:

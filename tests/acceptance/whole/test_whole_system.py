@@ -1,5 +1,6 @@
 """The whole service with 300 live symbols on three vendors: one vendor breaks, a worker is killed, Valkey is flushed. Nothing is lost."""
 
+import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -87,6 +88,7 @@ def test_service_is_whole_again_when_it_lost_a_vendor_a_worker_and_valkey(tmp_pa
             desk.wait(lambda: desk.counted("backfill_queue_depth") == 0, "the end of all backfill")
             end = last + MINUTE
             desk.wait(lambda: desk.pages(f"/coverage/gaps?start={first:%Y-%m-%d}", "gaps") == [], "the end of all gaps")
+            _meets_its_objectives(desk)
             _is_explained(desk)
             _is_counted(desk)
             stored = held(desk, first, end)
@@ -98,6 +100,17 @@ def test_service_is_whole_again_when_it_lost_a_vendor_a_worker_and_valkey(tmp_pa
     }
     assert told == stored
     assert set(follower.seen.values()) == {1}, "something came twice"
+
+
+def _meets_its_objectives(desk: Desk) -> None:
+    """For an operator in a terminal, who asks of all series, and for Prometheus."""
+    done = desk.command("check_slo", "--exact", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    checked = {(one["tier"], one["interval"]): one for one in json.loads(done.stdout)["objectives"]}
+    for tier, count in TIERS.items():
+        assert checked[tier, "1m"]["sampled"] >= count
+        assert checked[tier, "1m"]["violating"] == 0
+    desk.wait(lambda: desk.counted("slo_gap_violation_rate") == 0, "a run of the monitor that finds nobody behind")
 
 
 def _is_explained(desk: Desk) -> None:
