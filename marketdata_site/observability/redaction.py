@@ -11,6 +11,7 @@ a line holds goes through `redact_log` or `redact_extra`.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 MASK = "REDACTED"
@@ -42,9 +43,8 @@ _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "
 
 def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
     """The text without the given secrets and without anything that stands where vendors put keys."""
-    if forms := {form for secret in secrets for form in _forms(secret.strip())}:
-        longest_first = sorted(forms, key=len, reverse=True)
-        text = re.sub("|".join(map(re.escape, longest_first)), MASK, text, flags=re.IGNORECASE)
+    if literal := _literal(frozenset(secrets)):
+        text = literal.sub(MASK, text)
     text = redact_our_keys(text)
     text = _IN_HEADER.sub(lambda m: f"{m[1]}{m[2]}{MASK}", text)
     text = _BEARER.sub(lambda m: f"{m[1]} {MASK}", text)
@@ -85,6 +85,14 @@ def redact_extra(value: object, *, name: str = "", depth: int = 0) -> object:
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [redact_extra(item, depth=depth + 1) for item in value]
     return redact_log(str(value))
+
+
+@lru_cache(maxsize=64)
+def _literal(secrets: frozenset[str]) -> re.Pattern[str] | None:
+    """Finds any form of any of them, the longest first; kept, for a process has few sets of secrets and many lines."""
+    forms = {form for secret in secrets for form in _forms(secret.strip())}
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE) if forms else None
 
 
 def _forms(secret: str) -> set[str]:
