@@ -136,6 +136,13 @@ def test_past_time_is_judged_by_what_is_held_now(capsys: pytest.CaptureFixture[s
         assert check(capsys, "--at", at)[0] == status, at
 
 
+def test_bars_of_later_say_nothing_of_a_past_time(capsys: pytest.CaptureFixture[str]) -> None:
+    series = hold(make_series(), "2025-10-07 15:00")
+    hold(series, "2025-10-08 15:00", since="2025-10-07 16:00")
+    for at, status in (("2025-10-07T15:30:00Z", MISSED), ("2025-10-07T16:30:00Z", 0)):
+        assert check(capsys, "--at", at)[0] == status, at
+
+
 def test_cause_of_a_past_time_is_not_made_up(capsys: pytest.CaptureFixture[str]) -> None:
     make_many(1, "2025-10-07 15:00")
     (one,) = json.loads(check(capsys, "--json", "--at", "2025-10-07T16:00:00Z")[1])["objectives"]
