@@ -17,6 +17,7 @@ from collector.core.live import boundary_of, is_planned
 from collector.selectors.freshness import Behind, Freshness, measure, sample
 from collector.selectors.freshness_looks import Pair
 from collector.selectors.scopes import Scope
+from marketdata_site.observability.trace import maybe_trace
 from ops.models import SloCount, SloRun, SloSample
 from providers.market.types import SECOND_US, Interval, Micros, from_us, to_us
 from providers.policy import Snapshot
@@ -33,16 +34,7 @@ def run(*, snapshot: Snapshot, now: Micros) -> int | None:
     with transaction.atomic():
         if not _begin(boundary):
             return None
-        counted = {
-            (tier, Interval(interval)): to_us(through)
-            for tier, interval, through in SloCount.objects.values_list("tier", "interval", "counted_through")
-        }
-        scope = sample(scope=Scope(), most=settings.SLO_SAMPLE, now=now)
-        found = measure(scope=scope, counted=counted, snapshot=snapshot, now=now).pairs
-        _keep_samples(found, at=from_us(boundary))
-        for pair, one in found.items():
-            _add_up(pair, one, counted.get(pair), now=now)
-    return len(found)
+        return _look(boundary, snapshot=snapshot, now=now)
 
 
 def _begin(boundary: Micros) -> bool:
@@ -55,6 +47,21 @@ def _begin(boundary: Micros) -> bool:
         return False
     SloRun.objects.update_or_create(id=1, defaults={"at": from_us(boundary), "ran_at": ran_at})
     return True
+
+
+@maybe_trace("slo")
+def _look(boundary: Micros, *, snapshot: Snapshot, now: Micros) -> int:
+    """All of a run but its beginning."""
+    counted = {
+        (tier, Interval(interval)): to_us(through)
+        for tier, interval, through in SloCount.objects.values_list("tier", "interval", "counted_through")
+    }
+    scope = sample(scope=Scope(), most=settings.SLO_SAMPLE, now=now)
+    found = measure(scope=scope, counted=counted, snapshot=snapshot, now=now).pairs
+    _keep_samples(found, at=from_us(boundary))
+    for pair, one in found.items():
+        _add_up(pair, one, counted.get(pair), now=now)
+    return len(found)
 
 
 def _keep_samples(found: Mapping[Pair, Freshness], *, at: datetime) -> None:

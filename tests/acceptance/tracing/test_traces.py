@@ -64,7 +64,7 @@ def worker(**variables: str) -> Iterator[None]:
 
 
 def one_job(tmp_path: Path, **variables: str) -> dict[str, Any]:
-    """A job from fetch to publishing, in a worker with these variables; what it says of itself afterwards."""
+    """A job from fetch to publishing and a look at the objectives, in a worker with these variables; what it says of itself afterwards."""
     series, told = make_series(), tmp_path / "told.json"
     job = BarsFetchJob(
         tier="T0",
@@ -76,6 +76,7 @@ def one_job(tmp_path: Path, **variables: str) -> dict[str, Any]:
     )
     with worker(**variables):
         app.send_task("collector.tasks.fetch_bars", [job.model_dump(mode="json")], queue="live.t0")
+        app.send_task("ops.tasks.watch_objectives", queue="live.t0")
         app.send_task("tests.tell_state", [str(told)], queue="live.t0")
         wait_until(told.exists, seconds=PATIENCE_S, what="the end of the job")
     assert len(held(series)) == 5
@@ -90,7 +91,7 @@ def calls(folder: Path, label: str) -> set[str]:
     return {event["name"].split(" ")[0] for event in events}
 
 
-def test_worker_leaves_traces_of_fetch_write_and_publishing_and_is_its_old_self_afterwards(
+def test_worker_leaves_traces_of_fetch_write_publishing_and_objectives_and_is_its_old_self_afterwards(
     world: World, tmp_path: Path
 ) -> None:
     folder = tmp_path / "traces"
@@ -101,6 +102,7 @@ def test_worker_leaves_traces_of_fetch_write_and_publishing_and_is_its_old_self_
     assert "_Write.run" in calls(folder, "write")
     assert "_publish_row" in calls(folder, "publish")
     assert "_publish_row" not in calls(folder, "write")
+    assert "measure" in calls(folder, "slo")
 
 
 def test_worker_does_its_job_where_no_trace_can_be_written(world: World, tmp_path: Path) -> None:
