@@ -1,7 +1,8 @@
 """When a series is behind, and which slots have fallen due: in trading time, over groups of series of which the same is known. Pure.
 
-A series is behind when more than two intervals of its trading time have passed since the end of what is known of it. So nobody falls
-behind while the venue is shut, and whoever was up to date at the close has two intervals after the next open.
+A series is behind when more than two intervals of its trading time have passed since the end of what is known of it. So a night counts
+for nothing, and whoever was up to date at the close has two intervals after the next open. That nobody is behind while the market is shut is the
+caller's to say.
 A slot falls due two intervals after its start, by the clock: its bar has as long as the slot lasted to arrive.
 """
 

@@ -22,7 +22,7 @@ from collector.core.freshness import (
     recent_count,
 )
 from collector.core.gaps import Grid
-from collector.core.spans import NO_SPANS, Spans, from_literal, overlap, union
+from collector.core.spans import NO_SPANS, Spans, from_literal, inside, overlap, union
 from collector.selectors.attended import ABANDONED
 from collector.selectors.expected import EXPECTED, parameters
 from collector.selectors.grids import SESSION_REACH_DAYS, grid_between
@@ -58,11 +58,14 @@ class Look:
         return self.low if self.grid is None else self.grid.settled_until(now=self.now, settle_after=patience)
 
     def is_behind(self, group: Group) -> bool:
-        """Whether the series of a group are; the limit is reckoned once for all groups with the same trading time."""
+        """Whether the series of a group are, which nobody is while the market is shut; reckoned once for all with the same trading time."""
         key = group.wanted.tobytes()
         if key not in self._before:
             time = group.wanted if self.trading is None else overlap(group.wanted, self.trading)
-            self._before[key] = behind_before(time, now=self.now, interval=self.kind.interval)
+            is_shut = (
+                self.trading is not None and not inside(np.array([self.now - 1]), time)[0]
+            )  # slots that begin now are none yet
+            self._before[key] = None if is_shut else behind_before(time, now=self.now, interval=self.kind.interval)
         return is_behind(group.last, self._before[key])
 
     def fell_due(self, group: Group) -> Slots:

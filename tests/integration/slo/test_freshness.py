@@ -45,12 +45,14 @@ def test_first_minutes_of_a_session_are_no_fault_and_a_dead_series_shows_two_int
     assert behind("2025-10-08 13:32:01") == "1 of 1"
 
 
-def test_series_that_was_behind_at_the_close_stays_so_at_night_and_nobody_joins_it() -> None:
+def test_nobody_is_behind_at_night_and_who_was_so_at_the_close_is_so_at_the_open_again() -> None:
     hold(make_series("DEAD"), "2025-10-08 16:00")
     hold(make_series("LATE"), "2025-10-08 19:58")
     make_many(2, "2025-10-08 20:00")
-    for now in ("2025-10-08 20:00", "2025-10-08 23:59", "2025-10-09 13:30"):
-        assert behind(now) == "1 of 4"
+    assert behind("2025-10-08 20:00") == "1 of 4"
+    for now in ("2025-10-08 20:00:00.000001", "2025-10-08 23:59", "2025-10-09 13:30"):
+        assert behind(now) == "0 of 4"
+    assert behind("2025-10-09 13:30:01") == "2 of 4", "two minutes before the close and a second of this day"
 
 
 def test_weekend_and_holiday_count_for_nothing() -> None:
@@ -62,7 +64,8 @@ def test_weekend_and_holiday_count_for_nothing() -> None:
 def test_half_day_ends_at_its_early_close() -> None:
     hold(make_series("GOOD"), "2025-11-28 18:00")
     hold(make_series("DEAD"), "2025-11-28 17:50")
-    assert behind("2025-11-28 18:30") == "1 of 2"
+    assert behind("2025-11-28 18:00") == "1 of 2"
+    assert behind("2025-11-28 18:30") == "0 of 2"
     assert behind("2025-12-01 14:32") == "1 of 2"
     assert behind("2025-12-01 14:33") == "2 of 2"
 
