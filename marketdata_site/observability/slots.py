@@ -66,7 +66,7 @@ def empty(folder: Path, *, own: int | None = None) -> bool:
 def counting_files(folder: Path) -> list[Path]:
     """The files that hold something to be added up: all counts, and what processes that live say of themselves.
 
-    A file that its process has made but not yet filled is left out: the library can't read it.
+    An empty file is left out, whoever made it: the library can't read it.
     """
     files = [path for path in folder.glob("*.db") if path.stat().st_size]
     return sorted(path for path in files if not path.name.startswith(LIVE_KINDS) or _is_taken(folder, path))
@@ -117,11 +117,25 @@ def _locked(path: Path) -> int | None:
 
 
 def _allocate(folder: Path, number: int) -> None:
-    for kind in LIVE_KINDS:
-        (folder / f"{kind}_{number}.db").unlink(missing_ok=True)
+    """Make the files of a number, or take over those that its last process left. Somebody may read the folder at any moment: a new file
+    gets its name when it is whole, and takes an old one's place at once."""
     for kind in (*KINDS, *LIVE_KINDS):
-        descriptor = os.open(folder / f"{kind}_{number}.db", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        path = folder / f"{kind}_{number}.db"
+        if kind in KINDS and path.exists():
+            _take_room(path)
+            continue
+        new = path.with_suffix(".new")
         try:
-            os.posix_fallocate(descriptor, 0, ALLOCATED_BYTES)
+            new.unlink(missing_ok=True)  # of a process that was killed right here
+            _take_room(new)
+            new.replace(path)
         finally:
-            os.close(descriptor)
+            new.unlink(missing_ok=True)
+
+
+def _take_room(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        os.posix_fallocate(descriptor, 0, ALLOCATED_BYTES)
+    finally:
+        os.close(descriptor)

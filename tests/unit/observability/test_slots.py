@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from marketdata_site.observability.metrics import FOLDER_VARIABLE, SumOfProcesses
-from marketdata_site.observability.slots import KINDS, LIVE_KINDS, Slot, empty
+from marketdata_site.observability.slots import ALLOCATED_BYTES, KINDS, LIVE_KINDS, Slot, empty
 
 PROJECT = Path(__file__).resolve().parents[3]
 PROGRAM = """
@@ -141,6 +142,32 @@ def test_own_slot_does_not_keep_the_counts_of_processes_that_are_gone(start: Cal
     assert empty(folder, own=own.held) is True
     assert _sums(folder) == {}
     own.forget()
+
+
+def test_folder_can_be_read_at_every_moment_while_a_slot_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Slot(tmp_path)
+    first.number()
+    (tmp_path / "gauge_livesum_0.db").write_bytes(bytes(2 * ALLOCATED_BYTES))  # what the last process said
+    first.forget()
+    seen: list[dict[str, int]] = []
+
+    def look_and(work: Callable[..., Any]) -> Callable[..., Any]:
+        def looking(*arguments: Any, **options: Any) -> Any:
+            seen.append({path.name: path.stat().st_size for path in tmp_path.glob("*.db")})
+            return work(*arguments, **options)
+
+        return looking
+
+    for name in ("open", "close", "posix_fallocate", "unlink", "replace"):
+        monkeypatch.setattr(os, name, look_and(getattr(os, name)))
+    heirs = [Slot(tmp_path), Slot(tmp_path)]
+    assert [heir.number() for heir in heirs] == [0, 1]
+    monkeypatch.undo()
+    assert len(seen) > 20
+    names = {f"{kind}_0.db" for kind in (*KINDS, *LIVE_KINDS)}
+    assert [sizes for sizes in seen if not names <= sizes.keys() or min(sizes.values()) < ALLOCATED_BYTES] == []
+    assert (tmp_path / "gauge_livesum_0.db").stat().st_size == ALLOCATED_BYTES
+    assert list(tmp_path.glob("*.new")) == []
 
 
 def test_room_on_the_disk_is_taken_with_the_slot(tmp_path: Path) -> None:
