@@ -19,12 +19,14 @@ class NeverSent(ValueError):
 class Outstanding:
     """Bytes by the position that a client has when it has them."""
 
-    __slots__ = ("_handed", "_sent", "acknowledged", "bytes")
+    __slots__ = ("_before", "_handed", "_sent", "acknowledged", "bytes")
 
     def __init__(self, *, position: Position) -> None:
         self.bytes = 0
         self.acknowledged = position
         self._handed = position
+        self._before = 0
+        """The highest number that was sent of any earlier epoch."""
         self._sent: deque[tuple[Position, int]] = deque()
 
     def begin(self, position: Position) -> None:
@@ -39,7 +41,10 @@ class Outstanding:
 
     def handed_on(self, size: int, position: Position | None) -> None:
         """A queued frame goes to the server; `position`: where the client stands with it (None: as before)."""
-        here = self._handed = position or self._handed
+        here = position or self._handed
+        if here.epoch != self._handed.epoch:
+            self._before = max(self._before, self._handed.seq)
+        self._handed = here
         if self._sent:
             last, held = self._sent[-1]
             if last.epoch == here.epoch and held + size <= TOGETHER_BYTES:
@@ -51,12 +56,15 @@ class Outstanding:
         """Release what the client has; False when it said nothing new. Raises: NeverSent.
 
         A pong names no epoch. It is of the newest one whenever it can be: taken for an older one it would release nothing for ever.
+        So one of an older epoch may have been taken for one of the newest, and honest ones of the older may follow it: these are no news.
         """
         newest = self._handed
         if seq <= newest.seq:
             position = Position(newest.epoch, seq)
         elif self.acknowledged.epoch != newest.epoch:
             position = Position(self.acknowledged.epoch, seq)
+        elif seq <= self._before:
+            return False
         else:
             raise NeverSent(f"expected the `to` of a data frame, at most {newest.seq}, got {seq}")
         is_new = position > self.acknowledged

@@ -41,8 +41,17 @@ def test_pong_is_of_the_new_epoch_when_it_can_be_and_of_the_old_one_else() -> No
     assert one.acknowledge(20)
     assert one.bytes == 0
     assert not one.acknowledge(12)
-    with pytest.raises(NeverSent, match="at most 20, got 21"):
-        one.acknowledge(21)
+    with pytest.raises(NeverSent, match="at most 20, got 1001"):
+        one.acknowledge(1001)
+
+
+def test_pong_that_is_late_by_an_epoch_is_no_news_and_no_lie_when_one_before_it_was_taken_for_the_new_one() -> None:
+    one, size = Outstanding(position=Position(OLD, 5)), TOGETHER_BYTES
+    handed(one, (OLD, 10, size), (OLD, 1000, size), (NEW, 0, size), (NEW, 20, size), (NEW, 30, size))
+    assert one.acknowledge(10)
+    assert not one.acknowledge(1000)
+    assert one.acknowledge(20)
+    assert one.bytes == size
 
 
 def test_frame_that_only_waits_is_not_released_by_a_pong() -> None:
