@@ -51,6 +51,7 @@ class Subscriber:
         self._limits = limits
         self._queue: deque[Outgoing] = deque()
         self._held: deque[Outgoing] | None = None
+        self._held_bytes = 0
         self._folded = Conflation()
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -66,6 +67,8 @@ class Subscriber:
             self.position = position
             self.is_idle = False
         outgoing = Outgoing(text, position, count=count, committed=committed)
+        if self._held is not None:
+            self._held_bytes += len(text)
         self._put(self._queue if self._held is None else self._held, outgoing)
 
     def now(self, text: str, *, position: Position | None = None) -> None:
@@ -79,6 +82,7 @@ class Subscriber:
     def release(self) -> None:
         """Let the live frames follow."""
         held, self._held = self._held or deque(), None
+        self._held_bytes = 0
         self._queue.extend(held)
         self._wake.set()
 
@@ -148,11 +152,18 @@ class Subscriber:
 
     @property
     def has_room(self) -> bool:
-        """True while half of the bounds are free."""
-        return not self._is_behind(self._limits.max_outstanding_bytes // 2, self._limits.outbox_frames // 2)
+        """True while history may use more: half of the bounds, less where live frames that wait behind it use much.
+
+        Live frames can't be acknowledged before they are sent. So where next to nothing is under way there is always room for more
+        history, or it would wait for live frames that wait for it.
+        """
+        most, under_way = self._limits.max_outstanding_bytes, self.outstanding.bytes - self._held_bytes
+        if len(self._queue) > self._limits.outbox_frames // 2 or under_way > most // 2:
+            return False
+        return self.outstanding.bytes <= most - self._limits.frame_bytes or under_way <= most // 8
 
     async def room(self) -> None:
-        """Wait until half of the bounds are free: history waits for its reader instead of overflowing it."""
+        """Wait for room: history waits for its reader instead of overflowing it."""
         while self.closing is None and not self.has_room:
             self._room.clear()
             await self._room.wait()

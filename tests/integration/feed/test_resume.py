@@ -280,3 +280,23 @@ async def test_history_ends_where_the_live_feed_takes_over_however_far_the_ring_
     await send_history(hub, subscriber, since=began, top=top)
     frames = [json.loads(one.text) for one in subscriber._queue]
     assert [(frame["from"], frame["to"]) for frame in frames] == [(began.seq, began.seq + 1), (began.seq + 1, top.seq)]
+
+
+async def test_history_goes_on_when_live_frames_that_wait_for_it_fill_most_of_what_may_be_outstanding(hubs: Hubs) -> None:
+    hub = hubs(max_outstanding_bytes=20_000)
+    began = await hub.ready()
+    await put(range(60), size=1)  # more than may be outstanding
+    top = await hub.ready(at_least=Position(began.epoch, 60))
+    subscriber = Subscriber(position=top, limits=hub.limits)
+    subscriber.channels = frozenset({"bars.1m.*"})
+    subscriber.begin(began)
+    subscriber.hold()
+    for number in range(60, 110):
+        subscriber.live(" " * 300, position=Position(began.epoch, number + 1))
+    sending = asyncio.create_task(send_history(hub, subscriber, since=began, top=top))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        for number in range(1, 61):
+            assert json.loads((await subscriber.next()).text)["to"] == number
+            subscriber.acknowledge(number)
+        await sending
+    assert subscriber.closing is None
