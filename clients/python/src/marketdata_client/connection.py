@@ -78,7 +78,8 @@ class Connection:
         wait_s = self._patience_s
         while wait_s > 0:
             try:
-                return await self._socket.receive(timeout=wait_s)
+                async with asyncio.timeout(wait_s):  # aiohttp's own begins anew with each ping of the server
+                    return await self._socket.receive()
             except TimeoutError:
                 wait_s = self._patience_s if self._untaken else self._taken_at + self._patience_s - self._time()
         raise Lost(f"nothing came for {self._patience_s:g} s")
