@@ -25,6 +25,10 @@ class Relay:
         self.cut()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def where(self) -> str:
+        """Where the next connection leads."""
+        return self.target
+
     def cut(self) -> None:
         """Cut every connection, without a close frame."""
         for writer in self._writers:
@@ -35,7 +39,7 @@ class Relay:
         if (task := asyncio.current_task()) is not None:
             self._tasks.add(task)
         try:
-            there_reader, there_writer = await asyncio.open_connection(*self.target.split(":"))
+            there_reader, there_writer = await asyncio.open_connection(*self.where().split(":"))
         except OSError:
             writer.transport.abort()
             return

@@ -1,6 +1,7 @@
 """A client that knows docs/feed.md and nothing of the code: `websockets`, and JSON."""
 
 import json
+import time
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.feed_support import Ledger
 
 Json = dict[str, Any]
 PATIENCE_S = 60
+WHOLE_S = 3 * PATIENCE_S
+"""For all frames of a connection: heartbeats come for ever, what a scenario waits for may not."""
 
 
 class Peer:
@@ -27,6 +30,7 @@ class Peer:
         opening = connect(url, open_timeout=PATIENCE_S, close_timeout=PATIENCE_S, **about)
         self._until_the_end = ExitStack()
         self._socket = self._until_the_end.enter_context(opening)
+        self._until = time.monotonic() + WHOLE_S
         self._has_channels = False
         self.limits: dict[str, float] = {}
         self.hello: Json = {}
@@ -43,7 +47,7 @@ class Peer:
     def frame(self, *ops: str) -> Json:
         """The next frame; with `ops` the next one of these. Raises: ConnectionClosed."""
         while True:
-            text = self._socket.recv(timeout=PATIENCE_S)
+            text = self._socket.recv(timeout=min(PATIENCE_S, self._until - time.monotonic()))
             assert isinstance(text, str)
             frame = self._record.heard(text)
             self._check(frame)
