@@ -43,7 +43,7 @@ LIMITS = {
         Limit(variable="MARKETDATA_REVISION_KEEP_DAYS", default=0, least=7, most=CENTURY, is_optional=True),
         Limit(variable="MARKETDATA_REJECTED_KEEP_DAYS", default=90, least=1, most=3_650, is_optional=True),
         Limit(variable="MARKETDATA_QUOTE_DAYS", default=30, least=1, most=3_650),  # a partition a day
-        Limit(variable="MARKETDATA_FEED_BATCH_HOURS", default=48, least=1, most=8_760, unit="hours"),
+        Limit(variable="MARKETDATA_FEED_BATCH_HOURS", default=48, least=0, most=8_760, unit="hours"),  # 0: the ring alone
         Limit(variable="MARKETDATA_MARK_KEEP_DAYS", default=7, least=3, most=365),  # longer than the window of 1d
         Limit(variable="MARKETDATA_BACKFILL_KEEP_DAYS", default=7, least=1, most=365),
         Limit(variable="MARKETDATA_INCIDENT_KEEP_DAYS", default=90, least=1, most=3_650, is_optional=True),

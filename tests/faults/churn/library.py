@@ -82,9 +82,10 @@ class Library:
                 self._feed = None
 
     async def _read(self, feed: Subscription) -> None:
-        begin = await feed.start()
+        await feed.start()
         if self._stored is None:
-            self._stored = begin
+            begin = self._stored = feed.position
+            assert begin is not None
             self._report.start(Place(begin.epoch, begin.seq))
         while True:
             await self.may_read.wait()

@@ -5,7 +5,7 @@ import random
 from datetime import date, timedelta
 
 from collector.core.messages import iso
-from collector.feed.publisher import delete_old_batches, publish_unpublished
+from collector.feed.publisher import delete_batches, publish_unpublished
 from collector.feed.ring import shared_ring
 from collector.models import Bar, FeedBatch
 from collector.store import write_bars
@@ -79,7 +79,7 @@ class Publisher:
             "published_at", "epoch", "seq_to", "message_count"
         ):
             if kept >= keep:
-                delete_old_batches(now=at + timedelta(microseconds=1))
+                delete_batches(before=at + timedelta(microseconds=1), limit=5_000)
                 self.forgotten = max(self.forgotten, Place(epoch, seq))
                 return
             kept += count

@@ -21,7 +21,7 @@ def test_value_is_the_default_when_nothing_is_set() -> None:
 def test_each_setting_takes_its_least_and_its_most_and_nothing_beyond(limit: Limit) -> None:
     for value in (limit.least, limit.most, *([0] if limit.is_optional else [])):
         assert limit.read({limit.variable: str(value)}) == value
-    for value in (limit.least - 1 or -1, limit.most + 1, -1, *([] if limit.is_optional else [0])):
+    for value in (limit.least - 1 or -1, limit.most + 1, -1, *([0] if limit.least > 0 and not limit.is_optional else [])):
         with pytest.raises(ValueError, match=f"{limit.variable}: expected .* {limit.unit} from .*, got {value}$"):
             limit.read({limit.variable: str(value)})
     assert limit.read({}) == limit.default
