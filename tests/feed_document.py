@@ -76,6 +76,12 @@ def _blocks(text: str) -> Iterator[tuple[str, str]]:
                 yield ("table" if paragraph.startswith("|") else "prose"), paragraph
 
 
+def program() -> str:
+    """The client that the document shows."""
+    (found,) = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
 def section(title: str) -> Section:
     """The one with that heading."""
     (found,) = [one for one in read() if one.title == title]

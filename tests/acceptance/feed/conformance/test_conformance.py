@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.feed.conformance import asking, ending, following, opening, resuming, slow
+from tests.acceptance.feed.conformance import asking, ending, example, following, opening, resuming, slow
 from tests.acceptance.feed.conformance.record import everything_that_is_specified
 from tests.acceptance.feed.conformance.stage import SCENARIOS, Scenario, Stage
 
-ROOMS = (asking, ending, following, opening, resuming, slow)
+ROOMS = (asking, ending, example, following, opening, resuming, slow)
 """Whose import lists their scenarios."""
 
 
