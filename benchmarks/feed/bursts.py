@@ -37,7 +37,7 @@ BURSTS = (
     Burst(1_000, "all", 1_000, 15, rounds=1),
     Burst(50, "ten", 3_000, 500),
     Burst(200, "ten", 3_000, 500),
-    Burst(1_000, "ten", 3_000, 100, rounds=1),
+    Burst(1_000, "ten", 1_000, 100, rounds=1),
 )
 
 
