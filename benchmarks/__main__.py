@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.rows import table
 from marketdata_site import environment
 
-NAMES = ("calendar", "routing", "store", "gaps", "slo", "dead_letters", "metrics", "feed", "replay")
+NAMES = ("calendar", "routing", "store", "gaps", "slo", "dead_letters", "metrics", "feed", "replay", "minute", "start")
 
 
 def main() -> None:

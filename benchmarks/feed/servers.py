@@ -14,6 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from benchmarks.feed.messages import Publisher, to_groups, to_ring
+from benchmarks.memory import resident_kb
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = 4_096
@@ -58,9 +59,7 @@ class Server:
 
     def resident_kb(self) -> int:
         """The process's memory (VmRSS)."""
-        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
-        assert found is not None
-        return int(found[1])
+        return resident_kb(self.pid)
 
 
 @contextmanager

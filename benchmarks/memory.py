@@ -1,0 +1,16 @@
+"""What a process takes."""
+
+import re
+from pathlib import Path
+
+
+def resident_kb(pid: int) -> int:
+    """The process's memory (VmRSS), what it shares with others included."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1])
+
+
+def children_of(pid: int) -> list[int]:
+    """Of its main thread, which is the one that forks in a worker."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
