@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from tests.acceptance.feed.conftest import ROOT
+from tests.web_server import ROOT
 
 PACKAGE = ROOT / "clients/python"
 

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from tests.acceptance.feed.relay import Relay
 
 from collector.feed.publisher import publish
 from marketdata_client.loop import Loop
 from providers.market.types import MINUTE_US
-from tests.acceptance.feed.conftest import ROOT, Web
 from tests.acceptance.feed.test_gap import OPEN, Writer, forget, in_postgres
 from tests.feed_support import add_batch, bar
 from tests.integration.collector.rows import make_series
+from tests.relay import Relay
+from tests.web_server import ROOT, Web
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")]

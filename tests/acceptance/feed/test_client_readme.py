@@ -13,12 +13,12 @@ from collector.feed.publisher import publish
 from marketdata_client.loop import Loop
 from providers.market.types import MINUTE_US
 from tests.acceptance.feed import alone
-from tests.acceptance.feed.conftest import START_SECONDS, Web
 from tests.acceptance.feed.test_gap import OPEN, Writer
 from tests.feed_support import add_batch, bar
 from tests.integration.collector.rows import make_series
 from tests.unit.clients.scripted import Feed, mark
 from tests.waiting import wait_until
+from tests.web_server import START_SECONDS, Web
 
 Webs = Callable[[], Web]
 README = (alone.PACKAGE / "README.md").read_text()

@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from tests.acceptance.feed.relay import Relay
-
 from collector.feed.hub import in_thread
 from collector.feed.publisher import publish
 from collector.models import Abandonment, DeadLetter
 from marketdata_client import Abandoned, Backoff, Bar, Client, Job, Said, Skipped, SyncClient, Witness
 from providers.market.types import from_us
-from tests.acceptance.feed.conftest import Web
 from tests.acceptance.feed.test_gap import OPEN
 from tests.feed_support import PATIENCE_SECONDS, add_batch, bar, connections_end_with_their_work
 from tests.integration.rest.dead_rows import make_job
 from tests.integration.rest.rows import make_absence, make_coverage, make_series
+from tests.relay import Relay
+from tests.web_server import Web
 
 Webs = Callable[[], Web]
 START = from_us(OPEN)
