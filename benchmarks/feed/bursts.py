@@ -30,11 +30,11 @@ class Burst(NamedTuple):
         return f"{self.clients:,} clients, {'all symbols' if self.watch == 'all' else '10 symbols each'}"
 
 
-MAIN = Burst(200, "all", 3_000, 75, (GROUPS, BARE, BARE_JOINED, UVICORN))
+MAIN = Burst(200, "all", 2_000, 75, (GROUPS, BARE, BARE_JOINED, UVICORN))
 BURSTS = (
     Burst(50, "all", 3_000, 200),
     MAIN,
-    Burst(1_000, "all", 1_000, 15, rounds=1),
+    Burst(1_000, "all", 500, 15, rounds=1),
     Burst(50, "ten", 3_000, 500),
     Burst(200, "ten", 3_000, 500),
     Burst(1_000, "ten", 1_000, 100, rounds=1),
