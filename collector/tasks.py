@@ -1,5 +1,6 @@
 """Celery's doorbells: each reads the clock, makes one domain call, and may be lost or repeated without harm."""
 
+import gc
 import logging
 import os
 import socket
@@ -61,6 +62,15 @@ def _read_calendars(**_: Any) -> None:
         log.warning("no calendars were read ahead: %s", error, extra={"action": "calendars_not_read"})
     finally:
         connections.close_all()  # or children would share them
+
+
+@worker_init.connect
+def _set_aside(**_: Any) -> None:
+    """After the calendars: no child's collector goes over what was there before the fork, nor writes into memory that all share.
+
+    Otherwise every third live job of 1,000 symbols took 150 ms of CPU more, two thirds of what all else takes.
+    """
+    gc.freeze()
 
 
 @worker_process_init.connect

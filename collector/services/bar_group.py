@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from collector.core.evidence import DENSE_SHARE
 from collector.core.fitting import is_made_of
 from collector.core.spans import Spans, inside
@@ -84,7 +82,7 @@ class BarGroup:
         return {name: int(last[0]) for name in dense if self._is_open(self.series[name], last)}
 
     def _is_open(self, series: Series, slot: MicrosArray) -> bool:
-        return bool(np.isin(slot, self.open_slots(series, self.now)[-1:]).any())
+        return bool((self.open_slots(series, self.now)[-1:] == slot).any())
 
 
 def groups_of(job: BarsFetchJob, found: Iterable[Series], *, now: Micros) -> list[BarGroup]:
