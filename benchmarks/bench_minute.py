@@ -26,7 +26,7 @@ from providers.services import policies
 Row = dict[str, Any]
 SESSION = datetime(2025, 10, 8, 15, 0, 10, tzinfo=UTC)
 FEW, MANY = 1_000, 10_000
-MINUTES, MANY_MINUTES = 8, 3
+MINUTES, MANY_MINUTES = 6, 2
 BEFORE = timedelta(minutes=8)
 """So much of a new symbol's past is collected at once: later minutes then read their overlap again, as in the middle of a session."""
 OUTAGE_S, OUTAGE_PATIENCE_S = 1_500, 120

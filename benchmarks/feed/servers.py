@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from benchmarks.feed.messages import Publisher, to_groups, to_ring
-from benchmarks.memory import resident_kb
+from benchmarks.processes import cpu_s, resident_kb
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = 4_096
@@ -54,8 +54,7 @@ class Server:
 
     def cpu_s(self) -> float:
         """What it has worked so far; unlike time it does not grow with what others do on the machine."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.pid)
 
     def resident_kb(self) -> int:
         """The process's memory (VmRSS)."""

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.memory import children_of, resident_kb
 from benchmarks.minute.universe import begin_anew
+from benchmarks.processes import children_of, resident_kb
 from marketdata_site.observability.clock import OFFSET_VARIABLE, now, offset_seconds
 from marketdata_site.observability.metrics import FOLDER_VARIABLE
 from providers.simulator.launch import start_simulator_process

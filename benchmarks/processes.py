@@ -1,5 +1,6 @@
-"""What a process takes."""
+"""What processes take."""
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,12 @@ def resident_kb(pid: int) -> int:
     found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found is not None
     return int(found[1])
+
+
+def cpu_s(pid: int) -> float:
+    """What it has worked so far; unlike time it does not grow with what others do on the machine."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def children_of(pid: int) -> list[int]:
