@@ -16,7 +16,7 @@ def _told(kind: Kind) -> list[str]:
     limit = kind.limit
     if limit is None:
         return [*said, "none", f"{kind.days} day" if kind.days else "for ever"]
-    at_0 = "for ever" if limit.is_optional else "refused"
+    at_0 = "for ever" if limit.is_optional else "refused" if limit.least else "until the next turn"
     return [*said, f"`{limit.variable}`", f"{limit.default} {limit.unit}", f"{limit.least:,}", f"{limit.most:,}", at_0]
 
 
