@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from celery import current_app
+from kombu.exceptions import OperationalError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from celery.utils.nodenames import gethostname
 
 from collector.queues import BACKFILL_QUEUE
@@ -47,8 +49,11 @@ class Worker:
         return True
 
     def is_up(self) -> bool:
-        """Whether it answers."""
-        answers = current_app.control.ping(timeout=0.5)
+        """Whether it answers. A kept connection that the broker has ended meanwhile brings no answer; the next look makes a new one."""
+        try:
+            answers = current_app.control.ping(timeout=0.5)
+        except (OperationalError, RedisConnectionError):
+            return False
         return any(node.startswith(f"{self.name}@") for answer in answers or [] for node in answer)
 
     def is_idle(self) -> bool:

@@ -102,11 +102,8 @@ def test_command_tells_of_what_it_did_and_who_had_it_done() -> None:
     assert done["bars"]["partitions"][-1] == "collector_bar_202601"
     assert (done["marks"]["rows"], done["marks"]["is_whole"], done["marks"]["fault"]) == (1, True, None)
     entry = AuditEntry.objects.get(action="care")
-    assert (entry.through, entry.counts["partitions"][-1], entry.counts["rows"]["marks"]) == (
-        "command",
-        "collector_bar_202601",
-        1,
-    )
+    assert (entry.through, entry.counts["rows"]["marks"]) == ("command", 1)
+    assert "collector_bar_202601" in entry.counts["partitions"]  # others may be of other tests
     care()
     assert AuditEntry.objects.filter(action="care").count() == 1  # nothing was left to drop
 
