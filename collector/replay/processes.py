@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from celery import current_app
+from celery.utils.nodenames import gethostname
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from celery.utils.nodenames import gethostname
 
 from collector.queues import BACKFILL_QUEUE
 

@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 
 from collector import tasks
 from collector.queues import enqueue
+from collector.replay.processes import Worker
 from collector.schemas import Priority, fixture_bars_job, fixture_quotes_job
 
 NOW = datetime(2025, 10, 8, 13, 35, 2, tzinfo=UTC)
@@ -79,3 +80,11 @@ def test_job_of_quotes_goes_to_its_own_task_in_the_queue_of_its_tier(broker):
     assert enqueue(fixture_quotes_job(), now=NOW)
     (message,) = broker.lrange("live.t1", 0, -1)
     assert json.loads(message)["headers"]["task"] == "collector.tasks.fetch_quotes"
+
+
+def test_look_at_a_worker_over_a_connection_that_the_broker_has_ended_is_no_answer(tmp_path, broker):
+    worker = Worker(log=tmp_path / "log", environment={}, processes=1, name="nobody")
+    assert not worker.is_up()
+    broker.execute_command("CLIENT", "KILL", "TYPE", "normal")
+    assert not worker.is_up()
+    assert not worker.is_up()
