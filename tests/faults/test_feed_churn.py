@@ -160,9 +160,9 @@ def test_each_client_ends_with_what_was_published_and_every_hole_was_announced(f
     with (
         Pair(**feed) as pair,
         clients("plain", chance=chance, addresses=pair.addresses, folder=tmp_path) as plain,
-        clients("library", chance=chance, addresses=pair.addresses, folder=tmp_path) as library,
+        clients("packaged", chance=chance, addresses=pair.addresses, folder=tmp_path) as packaged,
     ):
-        both = (plain, library)
+        both = (plain, packaged)
         wait_until(lambda: all(one.has_said("ready") for one in both), seconds=PATIENCE_S, what="all clients")
         end = publish(publisher, pair, both)
         tell(publisher, both, end)

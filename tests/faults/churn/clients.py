@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.faults.churn.library import Library
+from tests.faults.churn.packaged import Packaged
 from tests.faults.churn.plain import Plain
 from tests.faults.churn.proof import Place
 from tests.faults.churn.reporting import Reporter
 from tests.faults.churn.world import World
 
-Client = Plain | Library
-KINDS: dict[str, type[Client]] = {"plain": Plain, "library": Library}
+Client = Plain | Packaged
+KINDS: dict[str, type[Client]] = {"plain": Plain, "packaged": Packaged}
 LOOK_S = 0.05
 DEEDS = (*("cut", "pause", "crash", "leave") * 3, "leave_for_longer_than_the_ring_holds", "leave_until_it_is_forgotten")
 """What chance takes from."""
@@ -129,7 +129,7 @@ async def main(about: dict[str, Any]) -> None:
         for one in about["clients"]:
             name, rng = one["name"], random.Random(one["name"])
             path = Path(about["folder"]) / f"{name}.jsonl"
-            reporter = Reporter(path, channels=one["channels"], is_deduplicated=one_kind is Library)
+            reporter = Reporter(path, channels=one["channels"], is_deduplicated=one_kind is Packaged)
             client = one_kind(addresses=about["addresses"], channels=one["channels"], reporter=reporter, rng=rng)
             fate = Fate(client, world, rng, about["ring"], about["step"])
             group.create_task(live(name, reporter, fate, first=one["first"], ready=ready))

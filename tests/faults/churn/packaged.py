@@ -25,7 +25,7 @@ class Wandering(Relay):
         return self._rng.choice(self._addresses)
 
 
-class Library:
+class Packaged:
     """Takes what `Client.subscribe` yields, and stores the position with it."""
 
     def __init__(self, *, addresses: Sequence[str], channels: Sequence[str], reporter: Reporter, rng: random.Random) -> None:
