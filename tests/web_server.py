@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -61,11 +61,20 @@ def start(*, module: str = "marketdata_site.serve", port: int = 0, errors: IO[by
 
 
 def end(webs: Sequence[Web]) -> None:
-    """Ask all of them to end, and wait."""
-    for web in webs:
-        web.process.terminate()
-    for web in webs:
+    """Ask all of them to end, and wait. Raises: TimeoutExpired, when none is left, for one that had to be killed."""
+    with ExitStack() as every:
+        for web in webs:
+            web.process.terminate()
+            every.callback(ended, web)
+
+
+def ended(web: Web) -> None:
+    """Wait for the end of one that was asked to. Raises: TimeoutExpired for one that had to be killed."""
+    try:
         web.process.wait(END_SECONDS)
+    finally:
+        web.process.kill()
+        web.process.wait()
         if web.process.stdout is not None:
             web.process.stdout.close()
 

@@ -5,7 +5,7 @@ import socket
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
-from tests.web_server import END_SECONDS, Web, end, start
+from tests.web_server import Web, end, ended, start
 
 
 class Pair:
@@ -52,10 +52,7 @@ class Pair:
         self._starting = self._starter.submit(self._come_back, number)
 
     def _come_back(self, number: int) -> None:
-        process = self._webs[number].process
-        process.wait(END_SECONDS)
-        if process.stdout is not None:
-            process.stdout.close()
+        ended(self._webs[number])
         self._webs[number] = start(port=self._ports[number], **self._variables)
 
     def _reserve(self) -> int:
