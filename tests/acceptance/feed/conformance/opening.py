@@ -42,9 +42,10 @@ def _(stage: Stage) -> None:
     peer, key = stage.stranger(), make_key()
     peer.say("auth", key=key)
     assert peer.frame()["op"] == "hello"
-    peer.subscribe("quotes.*")
-    peer.say("auth", key=key)
-    assert peer.refused() == "unknown_op"
+    for _ in range(2):
+        peer.say("auth", key=key)
+        assert peer.refused() == "unknown_op"
+        peer.subscribe("quotes.*")
 
 
 @scenario("a connection that is open gets no answer to a key that opens, and is ended by one that does not", "close code 4401")
