@@ -119,12 +119,13 @@ def _unannounced(wanted: Mapping[Place, Said], report: Report) -> Iterator[str]:
     A client that drops repeats keeps to itself what a fill had told before, so that much is forgiven.
     """
     live = {event.said for event in report.taken if event.is_live}
+    holes = report.holes
     filled: dict[Key, list[Taken]] = {}
     for event in report.taken:
         if not event.is_live:
             filled.setdefault(event.said.key, []).append(event)
     for place, said in wanted.items():
-        if said in live or any(hole.after < place <= hole.upto for hole in report.holes):
+        if said in live or any(hole.after < place <= hole.upto for hole in holes):
             continue
         earlier = [event for event in filled.get(said.key, ()) if event.place < place and event.said.rev >= said.rev]
         if not (report.is_deduplicated and earlier):
