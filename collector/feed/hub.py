@@ -123,8 +123,8 @@ class Hub:
                 self._begin_epoch(step.onward)
             elif not step.batches:
                 return
-            for batch in step.batches:
-                if not self._take([batch]):
+            for run in _runs(step.batches):
+                if not self._take(run):
                     return  # deleted or evicted in between: the next round judges anew
                 await asyncio.sleep(0)
 
