@@ -20,7 +20,9 @@ import pytest
 from psycopg import sql
 from websockets.sync.client import connect
 
-from tests.acceptance.up import PROJECT, TIMEOUT_SECONDS, Up, fresh_home, is_alive
+from tests.acceptance.up import PROJECT, TIMEOUT_SECONDS, Up, fresh_home
+from tests.processes import is_alive
+from tests.waiting import wait_until
 
 FIRST_BAR_SECONDS = 150
 PROGRAMS = {"vendors", "web", "live", "backfill", "maintenance", "beat"}
@@ -104,10 +106,7 @@ def test_up_shows_bars_soon_and_starts_a_killed_worker_again_and_takes_its_progr
     assert "live ended by itself with signal SIGKILL; starting it again" in up.log
 
     up.end(signal.SIGKILL)
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while any(map(is_alive, up.pids.values())):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not any(map(is_alive, up.pids.values())), seconds=TIMEOUT_SECONDS, what="the end of its programs")
     assert _servers_of(home.parent) != []  # nobody was left to stop them: the next command takes them over
     heir = subprocess.run([sys.executable, "manage.py", "migrate", "--check"], cwd=PROJECT, env=environment, check=False)
     assert heir.returncode == 0

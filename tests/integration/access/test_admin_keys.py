@@ -16,12 +16,6 @@ FORM = {"name": "grafana", "scope": "ops", "days": "90"}
 
 
 @pytest.fixture
-def operator(client):
-    client.force_login(User.objects.create_superuser("operator"))
-    return client
-
-
-@pytest.fixture
 def clerk(client):
     user = User.objects.create_user("clerk", is_staff=True)
     client.force_login(user)
@@ -38,7 +32,7 @@ def test_key_is_shown_once_on_a_page_that_nothing_keeps(operator):
     text = re.search(r"md_[0-9a-f]{8}_[\w-]{43}", response.content.decode())[0]
     key = KeyCheck().check(text, peer="", now=clock.now())
     assert (key.name, key.scope) == ("grafana", "ops")
-    assert AuditEntry.objects.get(action="api_key_create").who == "operator"
+    assert AuditEntry.objects.get(action="api_key_create").who == "ada"
     for path in (LIST, MAKE, f"/admin/ops/apikey/{key.id}/change/", "/admin/ops/auditentry/"):
         assert text[12:] not in operator.get(path).content.decode()
         assert row_of(text).digest not in operator.get(path).content.decode()

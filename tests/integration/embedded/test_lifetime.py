@@ -16,7 +16,9 @@ import pytest
 import redis
 
 from marketdata_site.embedded.postgres import BINARIES_VARIABLE
-from tests.integration.embedded.homes import PROJECT, begin, copy_of_the_programs, eventually, join, joined, lives, outside
+from tests.integration.embedded.homes import PROJECT, TIMEOUT_SECONDS, begin, copy_of_the_programs, join, joined, outside
+from tests.processes import is_alive
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.any_postgres
 
@@ -46,9 +48,9 @@ def home(base: Path) -> Iterator[Path]:
 def _stop_left_behind(root: Path) -> None:
     if (root / "pg" / "postmaster.pid").exists():
         pid = int((root / "pg" / "postmaster.pid").read_text().splitlines()[0])
-        if lives(pid) and pid != os.getpid():
+        if is_alive(pid) and pid != os.getpid():
             os.kill(pid, signal.SIGINT)
-            eventually(lambda: not lives(pid))
+            wait_until(lambda: not is_alive(pid), seconds=TIMEOUT_SECONDS, what="the end of processes")
     if (root / "sock" / "valkey.sock").exists():
         with (
             contextlib.suppress(redis.ConnectionError),
@@ -64,9 +66,9 @@ def _data(home: Path) -> Path:
 
 def test_servers_stop_when_their_only_user_leaves(home: Path) -> None:
     user = join(home)
-    assert all(map(lives, user.pids))
+    assert all(map(is_alive, user.pids))
     user.leave()
-    assert not any(map(lives, user.pids))
+    assert not any(map(is_alive, user.pids))
 
 
 def test_servers_stop_when_their_only_user_gets_sigterm_in_a_management_command(home: Path) -> None:
@@ -85,7 +87,7 @@ def test_servers_stop_when_their_only_user_gets_sigterm_in_a_management_command(
         pid = int((_data(home) / "postmaster.pid").read_text().splitlines()[0])
         process.terminate()
     assert process.returncode == 128 + signal.SIGTERM
-    assert not lives(pid)
+    assert not is_alive(pid)
 
 
 def test_servers_are_found_by_a_second_process_and_stay_when_the_first_leaves(home: Path) -> None:
@@ -93,9 +95,9 @@ def test_servers_are_found_by_a_second_process_and_stay_when_the_first_leaves(ho
     second = join(home)
     assert second.pids == first.pids
     first.leave()
-    assert all(map(lives, second.pids))
+    assert all(map(is_alive, second.pids))
     second.leave()
-    assert not any(map(lives, second.pids))
+    assert not any(map(is_alive, second.pids))
 
 
 def test_servers_are_one_pair_when_four_processes_start_at_once(home: Path) -> None:
@@ -103,17 +105,17 @@ def test_servers_are_one_pair_when_four_processes_start_at_once(home: Path) -> N
     assert len({user.pids for user in users}) == 1
     for user in users:
         user.leave()
-    assert not any(map(lives, users[0].pids))
+    assert not any(map(is_alive, users[0].pids))
 
 
 def test_servers_are_taken_over_when_their_last_user_was_killed(home: Path) -> None:
     killed = join(home)
     killed.kill()
-    assert all(map(lives, killed.pids))
+    assert all(map(is_alive, killed.pids))
     heir = join(home)
     assert heir.pids == killed.pids
     heir.leave()
-    assert not any(map(lives, heir.pids))
+    assert not any(map(is_alive, heir.pids))
 
 
 def test_committed_rows_survive_when_postgres_is_killed_and_stays_a_zombie(home: Path) -> None:
@@ -124,7 +126,7 @@ def test_committed_rows_survive_when_postgres_is_killed_and_stays_a_zombie(home:
         connection.execute("SET synchronous_commit = on")
     for pid in starter.pids:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not any(map(lives, starter.pids)))
+    wait_until(lambda: not any(map(is_alive, starter.pids)), seconds=TIMEOUT_SECONDS, what="the end of processes")
     assert Path(f"/proc/{starter.pids[0]}").exists()  # still there, as a zombie
 
     second = join(home)
@@ -133,7 +135,7 @@ def test_committed_rows_survive_when_postgres_is_killed_and_stays_a_zombie(home:
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
     starter.leave()
     second.leave()
-    assert not any(map(lives, second.pids))
+    assert not any(map(is_alive, second.pids))
 
 
 def test_start_ignores_lock_files_when_their_pid_belongs_to_another_program_by_now(home: Path) -> None:
@@ -142,7 +144,7 @@ def test_start_ignores_lock_files_when_their_pid_belongs_to_another_program_by_n
     lines = (_data(home) / "postmaster.pid").read_text().splitlines()
     for pid in first.pids:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not any(map(lives, first.pids)))
+    wait_until(lambda: not any(map(is_alive, first.pids)), seconds=TIMEOUT_SECONDS, what="the end of processes")
     (_data(home) / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
     join(home).leave()
 
@@ -206,7 +208,7 @@ def test_servers_live_in_the_home_when_an_ordinary_account_starts_them(home: Pat
     assert stat.S_IMODE(_data(home).stat().st_mode) == 0o700
     assert _data(home) == home / "pg"
     user.leave()
-    assert not any(map(lives, user.pids))
+    assert not any(map(is_alive, user.pids))
 
 
 def test_private_servers_end_when_their_owner_is_killed() -> None:
@@ -217,5 +219,5 @@ def test_private_servers_end_when_their_owner_is_killed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=False)
     pid, root = done.stdout.split()
-    eventually(lambda: not lives(int(pid)))
+    wait_until(lambda: not is_alive(int(pid)), seconds=TIMEOUT_SECONDS, what="the end of processes")
     shutil.rmtree(root)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from collector.models import Instrument, RejectedBar, Series
 from providers.market.calendar import get_calendar
 from providers.models import Provider, RoutingPolicy
+from tests.integration.rest.admin_forms import NO_INLINES, form_of
 from tests.integration.rest.rows import (
     at,
     make_bar,
@@ -21,28 +22,6 @@ from tests.integration.rest.rows import (
 from tests.integration.rest.test_bars import OPEN
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
-NO_INLINES = {f"{name}-{kind}_FORMS": 0 for name in ("series", "quote_series") for kind in ("TOTAL", "INITIAL")}
-
-
-@pytest.fixture
-def operator(client):
-    client.force_login(User.objects.create_superuser("operator"))
-    return client
-
-
-def form_of(response) -> dict[str, object]:
-    """What a browser would send back of a change form."""
-    form = response.context["adminform"].form
-    values = {}
-    for bound in form:
-        value = bound.value()
-        if isinstance(value, bool):
-            values |= {bound.html_name: "on"} if value else {}
-        else:
-            values[bound.html_name] = "" if value is None else value
-        if bound.field.show_hidden_initial:
-            values[bound.html_initial_name] = values.get(bound.html_name, "")
-    return values
 
 
 @pytest.mark.parametrize("model", ["collector_tier", "collector_instrument", "collector_series", "collector_rejectedbar"])

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from collector.models import DeadLetter, QuoteSeries, RejectedQuote
+from tests.integration.rest.admin_forms import NO_INLINES
 from tests.integration.rest.dead_rows import make_job
 from tests.integration.rest.rows import (
     MINUTE,
@@ -27,13 +28,6 @@ from tests.integration.rest.rows import (
 from tests.integration.rest.test_bars import OPEN
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_postgres]
-NO_INLINES = {f"{name}-{kind}_FORMS": 0 for name in ("series", "quote_series") for kind in ("TOTAL", "INITIAL")}
-
-
-@pytest.fixture
-def operator(client):
-    client.force_login(User.objects.create_superuser("operator"))
-    return client
 
 
 class TestQuotes:

@@ -26,12 +26,6 @@ def _clock():
 
 
 @pytest.fixture
-def operator(client):
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
-@pytest.fixture
 def many() -> None:
     """One more than a page."""
     series = make_series()

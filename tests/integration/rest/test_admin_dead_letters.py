@@ -21,12 +21,6 @@ def _clock():
 
 
 @pytest.fixture
-def operator(client):
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
-@pytest.fixture
 def visitor(client):
     """Staff that may look, and act on nothing."""
     user = User.objects.create_user("bob", is_staff=True)

@@ -23,12 +23,6 @@ def _friday_evening():
         yield
 
 
-@pytest.fixture
-def operator(client):
-    client.force_login(User.objects.create_superuser("operator"))
-    return client
-
-
 def said(start="2026-11-20 18:00", end="2026-11-20 21:00", **values):
     (start_0, start_1), (end_0, end_1) = start.split(), end.split()
     moments = {"start_0": start_0, "start_1": start_1, "end_0": end_0, "end_1": end_1}
@@ -135,12 +129,12 @@ def test_row_keeps_who_said_it_first_and_when(operator, client):
     make_series()
     assert operator.post(reverse(ADD), said(mic="XNAS")).status_code == 302
     row = CalendarOverride.objects.get()
-    assert (row.who, row.created_at, row.start) == ("operator", at("2026-11-20 19:30"), at("2026-11-20 18:00"))
+    assert (row.who, row.created_at, row.start) == ("ada", at("2026-11-20 19:30"), at("2026-11-20 18:00"))
     client.force_login(User.objects.create_superuser("another"))
     change = reverse("admin:collector_calendaroverride_change", args=[row.pk])
     assert client.post(change, said(mic="XNAS", why="a storm, they say")).status_code == 302
     row.refresh_from_db()
-    assert (row.who, row.why) == ("operator", "a storm, they say")
+    assert (row.who, row.why) == ("ada", "a storm, they say")
 
 
 def test_list_shows_what_each_is_about_and_who_may_only_look_gets_no_preview(operator, client, django_assert_max_num_queries):

@@ -40,12 +40,6 @@ def bars():
     return series
 
 
-@pytest.fixture
-def operator(client):
-    client.force_login(User.objects.create_superuser("ada"))
-    return client
-
-
 def taken_back() -> int:
     return Bar.objects.filter(withdrawn_by="operator").count()
 

@@ -14,6 +14,7 @@ from ops.running import supervisor as rooms
 from ops.running.log import PrefixedLog
 from ops.running.restarts import MAX_QUICK_ENDS, STEADY_SECONDS, Record
 from ops.running.supervisor import Program, Supervisor
+from tests.processes import is_alive
 from tests.waiting import wait_until
 
 STAY = "import signal, time; print('up', flush=True); time.sleep(600)"
@@ -46,13 +47,6 @@ class _Run:
 
 async def _nothing() -> None:
     return None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_supervisor_relays_lines_with_the_name_of_who_said_them() -> None:
@@ -115,7 +109,7 @@ def test_supervisor_kills_a_program_and_its_children_when_they_ignore_the_reques
 
     assert run.run(stop) == 0
     assert run.says("did not stop")
-    wait_until(lambda: not any(map(_alive, pids())), seconds=60, what="the end of both")  # a killed one takes a moment to go
+    wait_until(lambda: not any(map(is_alive, pids())), seconds=60, what="the end of both")  # a killed one takes a moment to go
 
 
 def test_supervisor_signals_the_program_alone_so_that_a_worker_can_end_its_pool() -> None:
@@ -184,7 +178,7 @@ def test_programs_end_when_the_supervisor_is_killed() -> None:
         return pid
 
     pid = asyncio.run(kill())
-    wait_until(lambda: not _alive(pid), seconds=60, what="its end")
+    wait_until(lambda: not is_alive(pid), seconds=60, what="its end")
 
 
 def test_record_forgets_quick_ends_when_a_program_ran_steadily() -> None:
