@@ -49,7 +49,7 @@ def take_in(answer: ProviderAnswer, group: BarGroup, *, ranking: Mapping[int, in
         closed_before=judged_at,
         kept_from=bars_kept_from(group.now, group.interval),
     )
-    reading = _Reading(answer, group, checked, judged_at)
+    reading = _Reading(answer, group, checked, judged_at, rows_by_symbol(checked, group.interval))
     asked = reading.series_answers()
     can_prove = group.can_prove(answer.candidate)
     verdicts = judge(
@@ -79,12 +79,13 @@ def take_in(answer: ProviderAnswer, group: BarGroup, *, ranking: Mapping[int, in
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Reading:
-    """An answer with its checked rows. `judged_at`: what had closed by then can be final."""
+    """An answer with its checked rows. `judged_at`: what had closed by then can be final; `rows`: their starts by name."""
 
     answer: ProviderAnswer
     group: BarGroup
     checked: Checked
     judged_at: Micros
+    rows: Mapping[str, MicrosArray]
 
     @property
     def is_behind(self) -> bool:
@@ -109,19 +110,16 @@ class _Reading:
     def read_again(self, *, can_prove: bool) -> Rereading:
         """Only of series that have rows to store: without one an answer says nothing of what was taken back."""
         stored = set(self.checked.batch.symbols)
-        rows = {name: starts for name, starts in self._rows().items() if name in stored}
+        rows = {name: starts for name, starts in self.rows.items() if name in stored}
         return read_again(
             self.answer, self.group, rows, unreadable=self._unreadable(), judged_at=self.judged_at, can_prove=can_prove
         )
-
-    def _rows(self) -> dict[str, MicrosArray]:
-        return rows_by_symbol(self.checked, self.group.interval)
 
     def _unreadable(self) -> frozenset[str]:
         return frozenset(r.symbol for r in self.checked.rejected if r.start is None)
 
     def series_answers(self) -> list[SeriesAnswer]:
-        answer, rows, unreadable = self.answer, self._rows(), self._unreadable()
+        answer, rows, unreadable = self.answer, self.rows, self._unreadable()
         provider_id = answer.candidate.provider_id
         silent = [self.group.series[name].pk for name in answer.answered if name not in rows]
         known = sent_before(

@@ -89,6 +89,7 @@ class _Collection:
     loop: EventLoopThread
     outcome: Collected
     until: float | None
+    turns: int = 0
 
     def run(self) -> Counter[str]:
         """Ask until nothing is wanted any more; returns how many symbols each provider settled."""
@@ -129,7 +130,9 @@ class _Collection:
         return refusal_of(candidate.adapter, query, account=candidate.account, now=self.group.now)
 
     def _ask(self, turn: Turn) -> ProviderAnswer:
-        self.group.look()
+        if self.turns:  # the group is looked at when it is made
+            self.group.look()
+        self.turns += 1
         candidate = turn.candidate
         question = ask_provider(
             candidate,
