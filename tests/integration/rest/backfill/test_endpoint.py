@@ -1,74 +1,19 @@
-"""`/ops/backfill` and `manage.py backfill`: what a range costs, what can't be had and why, and what is made of it."""
-
-from io import StringIO
-from urllib.parse import urlencode
+"""`/ops/backfill`: what a range costs, what can't be had and why, and what is made of it."""
 
 import pytest
-import time_machine
 from django.contrib.auth.models import Permission, User
-from django.core.management import CommandError, call_command
 from django.test import Client
-from django.urls import reverse
 
-from collector.models import Backfill, HistoryWait, Series
-from marketdata_site.observability import clock
+from collector.models import Backfill, HistoryWait
 from ops import backfills
 from ops.models import AuditEntry
-from providers.models import Provider, RoutingPolicy
 from providers.outcomes import Outcome
-from providers.services import policies
+from tests.integration.rest.backfill.asked import ELSEWHERE, NOW, SLOTS, SPLIT, WEEK, get, make_new, post, route
 from tests.integration.rest.dead_rows import make_job
 from tests.integration.rest.provider_rows import report
 from tests.integration.rest.rows import at, make_coverage, make_series
 
 pytestmark = pytest.mark.django_db
-NOW = at("2026-11-20 15:30")
-ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
-WEEK = {"start": "2026-11-09", "end": "2026-11-13"}
-SLOTS = 5 * 390
-KEYS = {"polygon": {"api_key": "TEST_KEY"}}
-SPLIT = {"adjustment": "split"}
-"""Yahoo has no raw minutes."""
-
-
-@pytest.fixture(autouse=True)
-def _clock():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def rung(monkeypatch) -> list[str]:
-    """The names of tasks that were rung for."""
-    calls: list[str] = []
-    monkeypatch.setattr("celery.current_app.send_task", lambda name, **_: calls.append(name))
-    return calls
-
-
-def route(*names: str, **values: object) -> None:
-    """Accounts of vendors by these names, asked in this order."""
-    for name in names:
-        Provider.objects.get_or_create(name=name, defaults={"adapter": name, "credentials": KEYS.get(name, {}), **values})
-    RoutingPolicy.objects.update_or_create(capability="bars_1m", tier="", defaults={"providers": list(names)})
-    result = policies.reload(author="a test", through="command", now=clock.now())
-    assert result.ok, result.error
-
-
-def make_new(symbol: str = "AAPL", **values: object) -> Series:
-    """Collected since now."""
-    return make_series(symbol, collect_from=NOW, **values)
-
-
-def post(client, status=202, **asked):
-    answer = client.post("/ops/backfill", {"symbol": ["AAPL"], **WEEK, **asked}, content_type="application/json")
-    assert answer.status_code == status, answer.content
-    return answer.json() if status < 400 else (answer.json()["error"]["code"], answer.json()["error"]["message"])
-
-
-def get(client, **asked):
-    answer = client.get("/ops/backfill", {"symbol": "AAPL", **WEEK, **asked})
-    assert answer.status_code == 200, answer.content
-    return answer.json()
 
 
 def test_dry_run_tells_the_cost_and_changes_nothing(client, rung):
@@ -175,18 +120,6 @@ def test_cost_says_when_the_only_provider_can_not_be_asked_at_the_moment(client)
     assert note.startswith(f"polygon can't be asked for {SLOTS:,} slots at the moment: its breaker is open until ")
 
 
-def test_command_that_is_interrupted_before_it_asked_does_not_say_that_workers_go_on(monkeypatch):
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("ops.backfills.estimate", interrupt)
-    out = StringIO()
-    with pytest.raises(SystemExit):
-        call_command("backfill", "AAPL", "--from", "2026-11-09", "--to", "2026-11-13", stdout=out)
-    assert "Interrupted before the range was asked for" in out.getvalue()
-    assert "workers go on" not in out.getvalue()
-
-
 def test_quota_of_a_day_makes_it_days(client):
     route("polygon", rate_per_day=4)
     make_new()
@@ -277,78 +210,3 @@ def test_jobs_beyond_the_cap_wait_by_series_and_a_dead_one_is_not_paid_for_again
     assert (answer["attended"], answer["cost"]["slots"], answer["enqueued"], answer["dropped"]) == (390, 4 * 390, 2, 2)
     assert list(HistoryWait.objects.values_list("pk", flat=True)) == [series.pk]
     assert get(client)["unattended"] == 2 * 390
-
-
-def run(*words: str) -> list[str]:
-    out = StringIO()
-    call_command("backfill", *words, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def test_command_tells_the_cost_and_refuses_as_the_endpoint_does():
-    route("yahoo", "polygon", **SPLIT)
-    make_new(**SPLIT)
-    assert run("AAPL", "--from", "2026-10-19", "--to", "2026-10-23", "--no-wait") == [
-        "1,950 slots of 1 series are missing",
-        "provider  slots  calls  at least",
-        "polygon   1,170      3       2 s",
-        "yahoo       780      2       1 s",
-        "yahoo is passed over for 1,170 slots: the query is outside its limits: yahoo keeps 1m bars of equity for 30 days, asked for older ones",
-        "at least 2 s in 5 jobs",
-        "5 new jobs, 0 gaps added to jobs that wait",
-    ]
-    for words, message in (
-        (["AAPL", "--from", "2026-11-09", "--to", "soon"], "expected a date such as 2026-11-20, got 'soon'"),
-        (["NONE", "--from", "2026-11-09", "--to", "2026-11-10"], "unknown symbol: 'NONE'"),
-        (["--from", "2026-11-09", "--to", "2026-11-10"], "name symbols, a tier, or both"),
-    ):
-        with pytest.raises(CommandError, match=message):
-            run(*words)
-
-
-def text(response) -> str:
-    assert response.status_code == 200, response.status_code
-    return " ".join(response.content.decode().split())
-
-
-def test_admin_shows_the_cost_before_it_asks_for_a_range(client):
-    route("polygon")
-    series = make_new()
-    client.force_login(User.objects.create_superuser("ada"))
-    chosen = {"action": "backfill_range", "_selected_action": series.pk}
-    page = client.post(reverse("admin:collector_series_changelist"), chosen)
-    address = page.headers["Location"]
-    assert "Ask for the range" not in text(client.get(address))
-    assert "expected a date such as 2026-11-20" in text(client.get(f"{address}&start=soon&end=2026-11-13"))
-    asked = f"{address}&{urlencode(WEEK)}"
-    shown = text(client.get(asked))
-    assert all(word in shown for word in ("1,950", "polygon", "Ask for the range"))
-    assert "So far" not in shown
-    assert not Backfill.objects.exists()
-    done = text(client.post(asked, {"note": "a study"}, follow=True))
-    assert "The range is wanted from now on: 5 new jobs" in done
-    assert all(words in done for words in ("1,950 of them somebody sees to already", "So far", "5 jobs open"))
-    assert "Ask for the range" not in done
-    assert AuditEntry.objects.get().through == "admin"
-    assert "no provider" not in done
-    assert "expected at most 1,830 days at once, or interval 1d, got 9,813 days" in text(
-        client.get(f"{address}&start=2000-01-01&end=2026-11-13")
-    )
-
-
-def test_admin_asks_for_no_part_of_what_was_chosen(client, monkeypatch):
-    route("polygon")
-    chosen = {"action": "backfill_range", "_selected_action": [make_new(name).pk for name in ("AAA", "BBB", "CCC")]}
-    client.force_login(User.objects.create_superuser("ada"))
-    monkeypatch.setattr("ops.backfills.MOST_SERIES", 1)
-    page = client.post(reverse("admin:collector_series_changelist"), chosen)
-    assert "expected at most 1 series at once" in text(client.get(f"{page.headers['Location']}&{urlencode(WEEK)}"))
-
-
-def test_admin_hides_the_action_from_staff_that_may_not_ask(client):
-    make_new()
-    user = User.objects.create_user("bob", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_series", "change_series"]))
-    client.force_login(user)
-    assert "Backfill a range" not in text(client.get(reverse("admin:collector_series_changelist")))
-    assert client.get(reverse("admin:collector_series_range"), {"ids": "1"}).status_code == 403

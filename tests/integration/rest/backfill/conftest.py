@@ -1,0 +1,20 @@
+"""A moment in a session, and the bell of the tasks."""
+
+import pytest
+import time_machine
+
+from tests.integration.rest.backfill.asked import NOW
+
+
+@pytest.fixture(autouse=True)
+def _clock():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def rung(monkeypatch) -> list[str]:
+    """The names of tasks that were rung for."""
+    calls: list[str] = []
+    monkeypatch.setattr("celery.current_app.send_task", lambda name, **_: calls.append(name))
+    return calls
