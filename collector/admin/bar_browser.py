@@ -5,10 +5,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
-from django.views.generic import TemplateView
-from unfold.views import UnfoldModelAdminViewMixin
 
 from collector.admin.browser_forms import BarsForm
+from collector.admin.browsing import ROWS_A_PAGE, Browser
 from collector.core.times import parse_instant
 from collector.models import Series
 from collector.selectors.bar_history import bar_history, disputed, newest_start
@@ -18,31 +17,20 @@ from marketdata_site.observability import clock
 from providers.api_errors import ApiError
 from providers.market.types import Adjustment, Hours, Interval
 
-ROWS_A_PAGE = 500
 _SPAN = {Interval.M1: timedelta(days=1), Interval.D1: timedelta(days=365)}
 _OTHER_SPAN = timedelta(days=14)
 
 
-class BarBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]  # unfold is published without types
-    """Reads through the REST API's own selectors, so both show the same."""
+class BarBrowser(Browser):
+    """Bars of one symbol, the newest first."""
 
     title = "Bars"
     permission_required = "collector.view_series"
     template_name = "admin/collector/bars.html"
+    form_class = BarsForm
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The form, and below it what it asks for or why not."""
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        form = BarsForm(self.request.GET if self.request.GET.get("symbol") else None)
-        context["form"] = form
-        if form.is_bound and form.is_valid():
-            try:
-                context |= self._found(form.cleaned_data)
-            except ApiError as error:
-                context["problem"] = error.message
-        return context
-
-    def _found(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def found(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The bars of a span, whose they are, and with `bar` all that was ever held of one. Raises: ApiError."""
         interval = Interval(asked["interval"])
         series = _series(asked, interval)
         start, end = _range(asked, series, interval)
@@ -69,8 +57,8 @@ class BarBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]
             "end": end,
             "bars": _rows(page, series),
             "candles": _candles(page),
-            "next": self._address(after=page.next) if page.next else None,
-            "address": self._address(bar=None),
+            "next": self.address(after=page.next) if page.next else None,
+            "address": self.address(bar=None),
             **self._one_bar(series),
         }
 
@@ -83,10 +71,6 @@ class BarBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]
         except ValueError as error:
             raise ApiError(f"bar: {error}", code="invalid_parameter", field="bar") from error
         return {"chosen": start, "history": bar_history(series=series, start=start), "bad_address": _bad_address(series, start)}
-
-    def _address(self, **changes: str | None) -> str:
-        query = {**self.request.GET.dict(), **changes}
-        return "?" + urlencode({name: value for name, value in query.items() if value})
 
 
 def _bad_address(series: Series, start: datetime) -> str:

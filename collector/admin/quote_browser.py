@@ -2,41 +2,26 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
-
-from django.views.generic import TemplateView
-from unfold.views import UnfoldModelAdminViewMixin
 
 from collector.admin.browser_forms import QuotesForm
+from collector.admin.browsing import ROWS_A_PAGE, Browser
 from collector.selectors.quotes import QuotesQuery, latest_quotes, quotes_page
 from marketdata_site.observability import clock
-from providers.api_errors import ApiError
 
-ROWS_A_PAGE = 500
 SPAN = timedelta(hours=1)
 INSTANT = timedelta(microseconds=1)
 
 
-class QuoteBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]  # unfold is published without types
-    """Reads through the REST API's own selectors, so both show the same."""
+class QuoteBrowser(Browser):
+    """Quotes of one symbol, the newest first."""
 
     title = "Quotes"
     permission_required = "collector.view_quoteseries"
     template_name = "admin/collector/quotes.html"
+    form_class = QuotesForm
 
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """The form, and below it what it asks for or why not."""
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        form = QuotesForm(self.request.GET if self.request.GET.get("symbol") else None)
-        context["form"] = form
-        if form.is_bound and form.is_valid():
-            try:
-                context |= self._found(form.cleaned_data)
-            except ApiError as error:
-                context["problem"] = error.message
-        return context
-
-    def _found(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def found(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The quotes of a span, and the latest one. Raises: ApiError."""
         mic = asked["mic"] or None
         latest = next(iter(latest_quotes(symbols=[asked["symbol"]], mic=mic)), None)
         start, end = _range(asked, latest["at"] if latest else None)
@@ -56,12 +41,8 @@ class QuoteBrowser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[mis
             "start": start,
             "end": end,
             "quotes": list(reversed(page.quotes)),
-            "next": self._address(after=page.next) if page.next else None,
+            "next": self.address(after=page.next) if page.next else None,
         }
-
-    def _address(self, **changes: str | None) -> str:
-        query = {**self.request.GET.dict(), **changes}
-        return "?" + urlencode({name: value for name, value in query.items() if value})
 
 
 def _range(asked: dict[str, Any], newest: datetime | None) -> tuple[datetime, datetime]:

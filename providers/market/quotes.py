@@ -6,6 +6,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from providers.market.columns import Rows, joined, rows_at
 from providers.market.types import AssetClass, Floats, MalformedRow, MicrosArray
 
 
@@ -71,35 +72,8 @@ class QuoteBatch:
     @classmethod
     def concat(cls, batches: "list[QuoteBatch]") -> "QuoteBatch":
         """One batch of all rows in order; symbols are merged."""
-        if not batches:
-            return cls.empty()
-        if len(batches) == 1:
-            return batches[0]
-        symbols = tuple(dict.fromkeys(s for b in batches for s in b.symbols))
-        position = {s: i for i, s in enumerate(symbols)}
-        index = [np.array([position[s] for s in b.symbols], dtype=np.int32)[b.symbol_index] for b in batches if len(b)]
-        return cls(
-            symbols=symbols,
-            symbol_index=np.concatenate(index) if index else np.empty(0, dtype=np.int32),
-            at=np.concatenate([b.at for b in batches]),
-            bid=np.concatenate([b.bid for b in batches]),
-            ask=np.concatenate([b.ask for b in batches]),
-            bid_size=np.concatenate([b.bid_size for b in batches]),
-            ask_size=np.concatenate([b.ask_size for b in batches]),
-            size_unit=np.concatenate([b.size_unit for b in batches]),
-            malformed=tuple(row for b in batches for row in b.malformed),
-        )
+        return joined(batches) if batches else cls.empty()
 
-    def where(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "QuoteBatch":
+    def where(self, mask: Rows) -> "QuoteBatch":
         """The rows for which `mask` is true (or at those positions, in that order); malformed rows are kept."""
-        return QuoteBatch(
-            symbols=self.symbols,
-            symbol_index=self.symbol_index[mask],
-            at=self.at[mask],
-            bid=self.bid[mask],
-            ask=self.ask[mask],
-            bid_size=self.bid_size[mask],
-            ask_size=self.ask_size[mask],
-            size_unit=self.size_unit[mask],
-            malformed=self.malformed,
-        )
+        return rows_at(self, mask)

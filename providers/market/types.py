@@ -11,6 +11,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from providers.market.columns import Rows, joined, rows_at
+
 Micros = int
 MicrosArray = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -178,39 +180,8 @@ class BarBatch:
     @classmethod
     def concat(cls, batches: "list[BarBatch]") -> "BarBatch":
         """One batch of all rows in order; symbols are merged."""
-        if not batches:
-            return cls.empty()
-        if len(batches) == 1:
-            return batches[0]
-        symbols = tuple(dict.fromkeys(s for b in batches for s in b.symbols))
-        position = {s: i for i, s in enumerate(symbols)}
-        index = [np.array([position[s] for s in b.symbols], dtype=np.int32)[b.symbol_index] for b in batches if len(b)]
-        return cls(
-            symbols=symbols,
-            symbol_index=np.concatenate(index) if index else np.empty(0, dtype=np.int32),
-            start=np.concatenate([b.start for b in batches]),
-            open=np.concatenate([b.open for b in batches]),
-            high=np.concatenate([b.high for b in batches]),
-            low=np.concatenate([b.low for b in batches]),
-            close=np.concatenate([b.close for b in batches]),
-            volume=np.concatenate([b.volume for b in batches]),
-            vwap=np.concatenate([b.vwap for b in batches]),
-            trade_count=np.concatenate([b.trade_count for b in batches]),
-            malformed=tuple(row for b in batches for row in b.malformed),
-        )
+        return joined(batches) if batches else cls.empty()
 
-    def where(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "BarBatch":
+    def where(self, mask: Rows) -> "BarBatch":
         """The rows for which `mask` is true (or at those positions, in that order); malformed rows are kept."""
-        return BarBatch(
-            symbols=self.symbols,
-            symbol_index=self.symbol_index[mask],
-            start=self.start[mask],
-            open=self.open[mask],
-            high=self.high[mask],
-            low=self.low[mask],
-            close=self.close[mask],
-            volume=self.volume[mask],
-            vwap=self.vwap[mask],
-            trade_count=self.trade_count[mask],
-            malformed=self.malformed,
-        )
+        return rows_at(self, mask)
