@@ -135,6 +135,8 @@ class LenientBars:
 def _read_row(raw: object, *, stamp: Callable[[object], Micros], names: Mapping[str, str]) -> tuple[Micros, BarRow]:
     if not isinstance(raw, dict):
         raise ValueError("expected an object")  # noqa: TRY004 - one error class for "no row"
+    if None in raw:  # what `csv_rows` keeps there: nobody can tell which values were meant for which column
+        raise ValueError("expected as many values as the header has names")
     if names["t"] not in raw:
         raise ValueError(f"{names['t']} is missing")
     prices = {key: number(raw.get(names[key]), name=names[key]) for key in _PRICES}
@@ -237,12 +239,13 @@ def csv_rows(body: bytes, *, columns: Collection[str]) -> list[dict[str, str]] |
     """
     lines = body.decode("utf-8-sig", errors="replace")
     header, _, _ = lines.partition("\n")
-    if not set(columns) <= {name.strip() for name in header.split(",")}:
+    names = [name.strip().strip('"') for name in header.split(",")]
+    if not set(columns) <= set(names):
         return None
     if not lines.endswith("\n"):
         raise VendorFault(f"the answer broke off after {len(body)} bytes")
     try:
-        return list(csv.DictReader(io.StringIO(lines), skipinitialspace=True))
+        return list(csv.DictReader(io.StringIO(lines), names, skipinitialspace=True))[1:]
     except csv.Error as error:
         raise MalformedAnswer(f"expected CSV of {header[:80]!r}: {error}") from None
 

@@ -191,7 +191,7 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> _Answer:
     for stamp in ("timestamp", "time"):
         lines = csv_rows(response.body, columns=(stamp, "open", "close"))
         if lines is not None:
-            return _Answer([(line.pop(stamp), line) for line in lines], name="", meta={})
+            return _Answer([_of_line(line, stamp) for line in lines], name="", meta={})
     document = _object(response.body, secrets)
     if is_notice(document):
         raise meaning_of(document, symbols=query.symbols, account=account)
@@ -206,6 +206,11 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> _Answer:
         raise MalformedAnswer(f"alpha_vantage's series must map stamps to rows, got {type(series).__name__}", status=200)
     _check_interval(name, query)
     return _Answer(rows, name=name, meta=_meta(document))
+
+
+def _of_line(line: dict[str, str], stamp: str) -> tuple[str, Any]:
+    """A line of CSV as stamp and columns; one that is longer than the header as a list, which no row is."""
+    return line[stamp], list(line.values()) if None in line else line
 
 
 def _object(body: bytes, secrets: tuple[str, ...]) -> dict[str, Any]:

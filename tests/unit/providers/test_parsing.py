@@ -88,5 +88,10 @@ def test_table_that_is_none_below_its_header_is_malformed(below: str) -> None:
         csv_rows(f"t,o\n{below}".encode(), columns=("t", "o"))
 
 
+@pytest.mark.parametrize("header", ["t,o", "t, o", '"t","o"', '"t", "o"\r', "t ,o "])
+def test_names_of_columns_are_read_however_they_are_quoted_and_spaced(header: str) -> None:
+    assert csv_rows(f"{header}\n1,2\n\n3,4\n".encode(), columns=("t", "o")) == [{"t": "1", "o": "2"}, {"t": "3", "o": "4"}]
+
+
 def test_words_that_nothing_can_store_are_spelled_out_in_an_error() -> None:
     assert str(VendorFault("a\x00b\nc\ud800d\u00e9")) == "a\\x00b\\nc\\ud800d\u00e9"
