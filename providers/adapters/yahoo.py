@@ -8,7 +8,8 @@ Quirks that this file knows:
 - Prices are adjusted for splits, always; the column `adjclose` has dividends as well and is not read.
 - A row of nulls is no bar. Nothing at all is 200 without `timestamp` and with `quote: [{}]`, or 400 with `Data doesn't exist`.
 - The running interval is an extra last row, stamped with the time of its last trade and thus off the grid; after the close it may
-  repeat the last price without volume. It is no bar yet and is left out.
+  repeat the last price without volume. It is no bar yet and is left out. Closing trades come seconds after the session's end
+  (minutes in Seoul), their row is stamped at that end: seen in minutes of AMZN (2023-05-02) and 005930.KS (2023-09-01).
 - Another granularity than asked may come (30m answered by 60m): `meta.dataGranularity` says so.
 - A daily stamp is the session's open, for pairs and coins midnight of `meta.exchangeTimezoneName`; `meta.gmtoffset` is today's.
 - Hours of stocks begin at 09:30 on the wall, not on the clock's hours: they are not offered, finer bars build them.
@@ -241,23 +242,33 @@ def _without_running(columns: dict[str, list[object]], meta: Mapping[str, Any], 
 
 
 def _is_live(row: Mapping[str, object], start: Micros, meta: Mapping[str, Any], query: BarQuery) -> bool:
-    """Off the grid (that of hours begins at half of them), or the last price once more at the time of the last trade."""
+    """Off the grid (that of hours begins at half of them), or the last price once more at the time of the last trade.
+
+    A trade after the session's end counts for that end.
+    """
     if start % min(query.interval.us, Interval.M30.us):
         return True
     is_repetition = row.get("v") in (0, "0", None) and row["h"] == row["l"]
-    return is_repetition and start == _micros_or_none(meta.get("regularMarketTime"))
+    traded_at = _micros_or_none(meta.get("regularMarketTime"))
+    if not is_repetition or traded_at is None:
+        return False
+    return start in (traded_at, min(traded_at, _regular(meta, "end") or traded_at))
 
 
 def _is_live_day(stamps: list[Micros], newest: int, meta: Mapping[str, Any]) -> bool:
     """Stamped at the time of the last trade instead of the session's open, or a second one on its date."""
     start, zone = stamps[newest], _zone(meta)
-    periods = meta.get("currentTradingPeriod")
-    regular = periods.get("regular") if isinstance(periods, dict) else None
-    opening = _micros_or_none(regular.get("start")) if isinstance(regular, dict) else None
-    if start == _micros_or_none(meta.get("regularMarketTime")) and start != opening:
+    if start == _micros_or_none(meta.get("regularMarketTime")) and start != _regular(meta, "start"):
         return True
     dates = [from_us(stamp).astimezone(zone).date() for stamp in stamps if stamp != start]
     return from_us(start).astimezone(zone).date() in dates
+
+
+def _regular(meta: Mapping[str, Any], edge: str) -> Micros | None:
+    """`start` or `end` of the newest regular session, None where the answer does not say."""
+    periods = meta.get("currentTradingPeriod")
+    regular = periods.get("regular") if isinstance(periods, dict) else None
+    return _micros_or_none(regular.get(edge)) if isinstance(regular, dict) else None
 
 
 def _micros_or_none(value: object) -> Micros | None:

@@ -163,6 +163,24 @@ def test_last_price_once_more_at_the_close_is_left_out() -> None:
     assert len(parse(chart(T0, T0 + 60, meta={"regularMarketTime": T0 + 60})).batch) == 2
 
 
+@pytest.mark.parametrize(
+    ("traded_at", "end", "bars"),
+    [
+        (T0 + 64, T0 + 60, 1),  # the closing auction's trade, seconds after the session's end
+        (T0 + 1_881, T0 + 60, 1),
+        (T0 + 64, T0 + 120, 2),  # the session goes on: a minute with one price
+        (T0 + 30, T0 + 60, 2),
+        (T0 + 64, "soon", 2),
+        (None, T0 + 60, 2),
+    ],
+)
+def test_last_price_of_a_trade_after_the_close_is_left_out_at_the_close(traded_at: int | None, end: object, bars: int) -> None:
+    flat = {"open": [1.5, 1], "high": [2, 1], "low": [1, 1], "close": [1, 1], "volume": [7, 0]}
+    meta = {"regularMarketTime": traded_at, "currentTradingPeriod": {"regular": {"start": T0, "end": end}}}
+    assert len(parse(chart(T0, T0 + 60, meta=meta, **flat)).batch) == bars
+    assert len(parse(chart(T0, T0 + 60, meta=meta)).batch) == 2
+
+
 def test_extra_bar_at_the_close_of_a_half_day_is_one_of_extended_hours() -> None:
     noon = at("2024-11-29T17:59") // 10**6
     query = replace(QUERY, start=at("2024-11-29"), end=at("2024-11-30"))
