@@ -72,6 +72,7 @@ _CODES = {
 _SAME_CODES = {"60m": "1h"}
 _BY_SESSION = frozenset({AssetClass.EQUITY, AssetClass.INDEX, AssetClass.FUTURE})
 _NAMES = {"t": "timestamp", "o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}
+_SHARE_CLASS = re.compile(r"^([A-Z]+)\.([ABC])$")
 _NO_DATA = re.compile(r"Data doesn['\u2019]t exist for startDate = (-?\d+), endDate = (-?\d+)")
 _DELISTED = re.compile(r"symbol may be delisted|no data found", re.I)
 _TOO_OLD = re.compile(r"must be within the last \d+ days", re.I)
@@ -121,7 +122,10 @@ class Yahoo:
     )
 
     def vendor_symbol(self, symbol: str, asset_class: AssetClass) -> str:
-        """`EUR/USD` is `EURUSD=X`, `BTC/USD` is `BTC-USD`, `SPX` is `^SPX`, `GC` is `GC=F`; share classes have a dash."""
+        """`EUR/USD` is `EURUSD=X`, `BTC/USD` is `BTC-USD`, `SPX` is `^SPX`, `GC` is `GC=F`, `BRK.B` is `BRK-B`.
+
+        After a dot Yahoo names the exchange (`VOD.L`), whose codes are none of the usual letters of share classes.
+        """
         if asset_class is AssetClass.FX:
             return symbol if symbol.endswith("=X") else symbol.replace("/", "").replace("-", "") + "=X"
         if asset_class is AssetClass.CRYPTO:
@@ -130,7 +134,7 @@ class Yahoo:
             return symbol if symbol.startswith("^") else f"^{symbol}"
         if asset_class is AssetClass.FUTURE:
             return symbol if symbol.endswith("=F") else f"{symbol}=F"
-        return symbol
+        return _SHARE_CLASS.sub(r"\1-\2", symbol)
 
     def bars_request(self, query: BarQuery, account: Account) -> HttpRequest:
         """All of a window; `period2` is asked for as inclusive. Raises: UnsupportedRequest, AuthFailed."""

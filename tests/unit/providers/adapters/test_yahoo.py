@@ -76,6 +76,9 @@ def test_days_are_asked_wide_because_a_session_may_open_on_another_date_in_utc()
     ("symbol", "asset_class", "spelled"),
     [
         ("AAPL", AssetClass.EQUITY, "AAPL"),
+        ("BRK.B", AssetClass.EQUITY, "BRK-B"),
+        ("VOD.L", AssetClass.EQUITY, "VOD.L"),
+        ("VOLV-B.ST", AssetClass.EQUITY, "VOLV-B.ST"),
         ("EUR/USD", AssetClass.FX, "EURUSD=X"),
         ("BTC/USD", AssetClass.CRYPTO, "BTC-USD"),
         ("SPX", AssetClass.INDEX, "^SPX"),
