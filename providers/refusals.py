@@ -41,6 +41,8 @@ _TEXT_KEYS = (
     "error_description",
 )
 _MESSAGE_LENGTH = 300
+_LONGEST_WINDOW_S = 2 * 86_400
+"""No limit's window is longer; a reset further from the answer than that is no epoch of seconds: some vendors mean seconds left."""
 _TEXT_BYTES = 8_192
 
 _THROTTLED = re.compile(
@@ -176,7 +178,8 @@ def rate_news_of(headers: Mapping[str, str]) -> RateNews | None:
 
 def _reset_in_s(headers: Mapping[str, str]) -> float | None:
     reset = _finite(headers.get("x-ratelimit-reset", ""))
-    return None if reset is None else _since_answer(headers, until=reset)
+    seconds = None if reset is None else _since_answer(headers, until=reset)
+    return None if seconds is None or abs(seconds) > _LONGEST_WINDOW_S else seconds
 
 
 def vendor_time_us(headers: Mapping[str, str]) -> Micros | None:
