@@ -1,13 +1,13 @@
-"""Bars that a vendor sends as parallel arrays, one a column. Pure."""
+"""Bars that a vendor sends as parallel arrays, one a column, stamped in epoch seconds. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import NoneType
 
 import numpy as np
 
 from providers.errors import MalformedAnswer
-from providers.market.types import BarBatch, Floats, Micros
-from providers.parsing import LenientBars
+from providers.market.types import BarBatch, Floats
+from providers.parsing import LenientBars, micros_of_seconds
 
 _PRICES = ("o", "h", "l", "c")
 _STAMP_LIMIT_S = 9.2e9  # the year 2261
@@ -31,10 +31,8 @@ def columns_of_arrays(arrays: Mapping[str, object], *, names: Mapping[str, str])
     return found
 
 
-def batch_of_columns(
-    columns: Mapping[str, list[object]], *, symbol: str, names: Mapping[str, str], stamp: Callable[[object], Micros]
-) -> BarBatch:
-    """Bars of one symbol; `t` holds epoch seconds.
+def batch_of_columns(columns: Mapping[str, list[object]], *, symbol: str, names: Mapping[str, str]) -> BarBatch:
+    """Bars of one symbol; `t` holds epoch seconds, and what they are the label of is for the adapter to know.
 
     A row whose prices are all null is no bar and is left out; one that lacks some of them is kept as malformed.
     """
@@ -45,7 +43,7 @@ def batch_of_columns(
         clean = {key: column[~is_null] for key, column in clean.items()}
         if _is_sound(clean):
             return _batch(clean, symbol)
-    return _read_leniently(columns, symbol=symbol, names=names, stamp=stamp)
+    return _read_leniently(columns, symbol=symbol, names=names)
 
 
 def _numbers(column: list[object]) -> Floats | None:
@@ -82,10 +80,8 @@ def _batch(columns: Mapping[str, Floats], symbol: str) -> BarBatch:
     )
 
 
-def _read_leniently(
-    columns: Mapping[str, list[object]], *, symbol: str, names: Mapping[str, str], stamp: Callable[[object], Micros]
-) -> BarBatch:
-    bars = LenientBars(stamp=stamp, symbols=(symbol,), names={key: names[key] for key in columns})
+def _read_leniently(columns: Mapping[str, list[object]], *, symbol: str, names: Mapping[str, str]) -> BarBatch:
+    bars = LenientBars(stamp=micros_of_seconds, symbols=(symbol,), names={key: names[key] for key in columns})
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
         if any(row[key] is not None for key in _PRICES):

@@ -130,7 +130,7 @@ def _read(response: HttpResponse, query: BarQuery, account: Account) -> BarBatch
     document = json_object(response.body, secrets=secrets_of(account))
     if document.get("s") == "ok":
         columns = columns_of_arrays(document, names=_NAMES)
-        return batch_of_columns(columns, symbol=symbol, names=_NAMES, stamp=micros_of_seconds)
+        return batch_of_columns(columns, symbol=symbol, names=_NAMES)
     if document.get("s") == "no_data":
         if any(document.get(name) for name in _NAMES):
             raise MalformedAnswer("finnhub says no_data and sends rows", status=200)

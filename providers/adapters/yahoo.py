@@ -169,7 +169,7 @@ class Yahoo:
         _check_meta(meta, query)
         columns = _columns(result)
         finished = _without_running(columns, meta, query)
-        batch = batch_of_columns(finished, symbol=query.symbols[0], names=_NAMES, stamp=micros_of_seconds)
+        batch = batch_of_columns(finished, symbol=query.symbols[0], names=_NAMES)
         if query.interval is Interval.D1:
             batch = to_session_dates(batch, zone=_zone(meta))
         is_day_running = query.interval is Interval.D1 and finished is not columns
