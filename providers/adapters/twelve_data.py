@@ -7,7 +7,7 @@ quoted answers; read 2026-07 and 2026-11. "Recalled" marks what no source at han
 Quirks that this file knows:
 - The body decides, not the status: errors come as `{code, message, status: "error"}` with that code as status or with 200,
   in a batch once for each symbol. An empty window is an error too: 400 "No data is available on the specified dates".
-- One symbol has no wrapper; several are an object keyed by symbol.
+- One symbol has no wrapper; several are an object keyed by symbol. What is neither series nor refusal there costs its symbol alone.
 - Stamps are wall time without an offset. `timezone=UTC` is asked, which holds for `start_date` and `end_date` too; from
   `1day` up the vendor ignores it and sends the session's date. Nothing in an answer says which zone its stamps are in: an
   intraday body that was asked for otherwise is misread here.
@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from functools import partial
+from types import NoneType
 from typing import Any, ClassVar
 
 from marketdata_site.observability.redaction import redact
@@ -43,8 +44,18 @@ from providers.errors import (
     UnsupportedRequest,
     VendorFault,
 )
-from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval, from_us
-from providers.parsing import clamped, excerpt, joined, json_object, session_span, within
+from providers.market.types import (
+    SECOND_US,
+    Adjustment,
+    AssetClass,
+    BarBatch,
+    BarQuery,
+    FeedScope,
+    Interval,
+    MalformedRow,
+    from_us,
+)
+from providers.parsing import clamped, excerpt, joined, json_object, raw_text, session_span, within
 from providers.refusals import named_symbols, refusal, vendor_time_us
 from providers.registry import register
 from providers.text_rows import batch_of_text_rows, micros_of_session, micros_of_wall
@@ -155,6 +166,7 @@ class TwelveData:
             raise _for_all(refused)
         series = {s: _values(entry, query) for s, entry in entries.items() if not _is_refusal(entry)}
         batch = BarBatch.concat([_bars(symbol, rows, query) for symbol, rows in series.items()])
+        batch = replace(batch, malformed=batch.malformed + _odd_parts(document, entries, query))
         following = self._older(series, query, account)
         return BarPage(
             batch=within(batch, query=query),
@@ -224,18 +236,30 @@ def _entries(
     """Series and refusals by the symbol that was asked for. Raises: MalformedAnswer for another shape or another's series."""
     if "values" in document:
         return {_owner(_meta(document).get("symbol"), query): document}
-    if not document or not all(
-        isinstance(entry, dict) and ("values" in entry or _is_refusal(entry)) for entry in document.values()
-    ):
+    parts = {key: entry for key, entry in document.items() if _is_part(entry)}
+    if not parts:
         shown = excerpt(response.body, secrets=secrets_of(account))
         raise MalformedAnswer(f"twelve_data answered {response.status} without a series: {shown!r}", status=response.status)
     entries = {}
-    for key, entry in document.items():
+    for key, entry in parts.items():
         owner = _owner(key, query)
         if "values" in entry and _owner(_meta(entry).get("symbol") or key, query) != owner:
             raise MalformedAnswer(f"twelve_data sends the series of {_meta(entry)['symbol']!r} as {key[:40]!r}")
         entries[owner] = entry
     return entries
+
+
+def _is_part(entry: object) -> bool:
+    """Whether it is a series or a refusal, as a batch has one for each symbol."""
+    return isinstance(entry, dict) and (isinstance(entry.get("values", 0), list | NoneType) or _is_refusal(entry))
+
+
+def _odd_parts(document: Mapping[str, Any], entries: Mapping[str, object], query: BarQuery) -> tuple[MalformedRow, ...]:
+    """What a batch holds for a symbol that is neither: kept aside, it must not cost the others."""
+    symbols = (
+        [] if "values" in document else [symbol for symbol in query.symbols if symbol in document and symbol not in entries]
+    )
+    return tuple(MalformedRow(symbol, raw_text(document[symbol]), "expected a series or a refusal") for symbol in symbols)
 
 
 def _meta(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -218,7 +218,7 @@ def test_credits_come_back_with_the_vendors_next_minute_or_day(document: object,
         SERIES | {"meta": {"symbol": "TSLA"}},
         SERIES | {"meta": {"symbol": "AAPL", "interval": "5min"}},
         {"TSLA": SERIES},
-        {"AAPL": SERIES, "MSFT": 5},
+        {"AAPL": 5, "MSFT": {"values": {}}},
         {"AAPL": SERIES | {"meta": {"symbol": "MSFT"}}},
     ],
 )
@@ -244,6 +244,13 @@ def test_batch_goes_on_without_what_is_refused_for_good(entry: object, unknown: 
 def test_batch_fails_whole_when_part_of_it_could_be_had_later(entry: object, error: type[ProviderError]) -> None:
     with pytest.raises(error):
         parse({"AAPL": SERIES, "MSFT": entry}, TWO)
+
+
+@pytest.mark.parametrize("part", [5, None, {}, {"status": "ok"}, {"meta": {"symbol": "MSFT"}, "values": {}}, [ROW]])
+def test_odd_part_of_a_batch_is_kept_aside_and_costs_no_other_symbol(part: object) -> None:
+    page = parse({"AAPL": SERIES, "MSFT": part, "status": "ok"}, TWO)
+    assert ([page.batch.symbols[i] for i in page.batch.symbol_index], page.is_delayed) == (["AAPL"], True)
+    assert [(row.symbol, json.loads(row.raw)) for row in page.batch.malformed] == [("MSFT", part)]
 
 
 def test_batch_of_which_nothing_is_left_is_an_error() -> None:
