@@ -10,7 +10,8 @@ Quirks that this file knows:
 - A minute without a trade is a row with volume 0, count 0 and four times the last price, kept as it is; its vwap `0.0` means that
   there is none.
 - Failures come with 200: `{"error": ["EQuery:Unknown asset pair"]}`.
-- Pairs are named in three ways: asked as `XBTUSD` (or `XBT/USD`), answered as `XXBTZUSD`, and `USDTUSD` as `USDTZUSD`.
+- Pairs are named in three ways: asked as `XBTUSD` (or `XBT/USD`), answered as `XXBTZUSD`, `USDTUSD` as `USDTZUSD`,
+  and `EURUSD` as `ZEURZUSD`.
   Bitcoin is XBT and Dogecoin XDG.
 - The ticker has no time; its sizes are the third place of `a` and `b`, in units of the base coin (the second is cut to whole ones).
 - One unknown pair refuses a whole list without naming it.
@@ -136,9 +137,10 @@ def _by_asked(result: Mapping[str, object], symbols: tuple[str, ...]) -> dict[st
 
 
 def _plain(name: str) -> str:
-    """One name for `XBTUSD`, `XBT/USD`, `BTC/USD` and `XXBTZUSD`; and one for `USDTUSD` and `USDTZUSD`."""
+    """One name for `XBTUSD`, `XBT/USD`, `BTC/USD` and `XXBTZUSD`; one for `USDTUSD` and `USDTZUSD`, `EURUSD` and `ZEURZUSD`."""
     if len(name) == 8 and ((name[0] == "X" and name[4] in "XZ") or name[4:] in _OWN_CURRENCIES):
-        name = name[:4].removeprefix("X") + name[5:]
+        base = name[:4]
+        name = (base[1:] if base[0] == "X" or base in _OWN_CURRENCIES else base) + name[5:]
     base, _, quote = name.partition("/")
     return _OWN_NAMES.get(base, base) + _OWN_NAMES.get(quote, quote)
 

@@ -93,7 +93,17 @@ def test_ticker_that_was_not_asked_for_costs_the_others_nothing() -> None:
     assert (len(batch), [row.symbol for row in batch.malformed]) == (1, ["LTCUSDT"])
 
 
-@pytest.mark.parametrize(("asked", "named"), [("USDTUSD", "USDTZUSD"), ("XBTUSD", "XXBTZUSD"), ("ETHXBT", "XETHXXBT")])
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("USDTUSD", "USDTZUSD"),
+        ("XBTUSD", "XXBTZUSD"),
+        ("ETHXBT", "XETHXXBT"),
+        ("EURUSD", "ZEURZUSD"),
+        ("USDJPY", "ZUSDZJPY"),
+        ("LINKUSD", "LINKUSD"),
+    ],
+)
 def test_kraken_answers_under_its_own_name_of_a_pair(asked: str, named: str) -> None:
     body = {"error": [], "result": {named: BOOKS["kraken"]["result"]["XXBTZUSD"]}}
     page, _ = ask_client(venue("kraken"), QuoteQuery((asked,), CRYPTO), answer(body))
