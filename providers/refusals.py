@@ -80,7 +80,7 @@ def vendor_text(body: bytes) -> str:
         said = _text_of(json.loads(body))
     except (ValueError, RecursionError):
         said = ""
-    return said or " ".join(body[:_TEXT_BYTES].decode("utf-8", errors="replace").split())
+    return said or " ".join(body[:_TEXT_BYTES].decode("utf-8-sig", errors="replace").split())
 
 
 def _text_of(value: object) -> str:
@@ -102,8 +102,9 @@ def refusal(
 ) -> ProviderError:
     """The error that an answer other than a success means.
 
-    `forbidden`: what this vendor's 403 means when its text says nothing. An `UnknownSymbol` names those of `symbols` that the
-    vendor named, all of them when only one was asked, none when it did not say which.
+    `forbidden`: what this vendor's 403 means when its text says nothing; one that is a page is no word of the vendor's. An
+    `UnknownSymbol` names those of `symbols` that the vendor named, all of them when only one was asked, none when it did not say
+    which.
     """
     said = vendor_text(response.body)
     message = f"{account.provider} answered {response.status}: {shown_text(said, account)}"
@@ -112,7 +113,10 @@ def refusal(
         return Throttled(message, status=status, retry_after=retry_after_s(response.headers))
     if status >= 500 or status in _RETRY_LATER or 300 <= status < 400:
         return VendorFault(message, status=status)
-    by_text = None if said.startswith("<") else _by_text(said, message, response, symbols)  # a page of a proxy speaks of itself
+    is_page = said.startswith("<")  # of a proxy or a guard before the vendor, which speaks of itself and not of our key
+    if is_page and status == 403:
+        return VendorFault(message, status=status)
+    by_text = None if is_page else _by_text(said, message, response, symbols)
     return by_text or _by_status(message, status, forbidden)
 
 
