@@ -15,6 +15,7 @@ Quirks that this file knows:
   they are no trades. Stock bars with volume 0 are kept.
 - Daily stocks are stamped at midnight in New York, daily crypto at midnight in Chicago, which is 05:00 or 06:00 UTC of the
   same date.
+- Coins are traded on the vendor's own venue alone: its silence says nothing about the market.
 - A symbol that was not asked for is never stored: its rows are kept as malformed; an answer of nothing else is no answer.
 """
 
@@ -27,7 +28,7 @@ import msgspec
 import numpy as np
 
 from providers.accounts import credential, endpoint, secrets_of
-from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits
+from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limits, Terms
 from providers.adapters import alpaca_quotes
 from providers.errors import AuthFailed, MalformedAnswer, ProviderError, UnsupportedRequest
 from providers.market.quotes import QuoteBatch, QuoteQuery
@@ -100,6 +101,10 @@ class Alpaca:
         can_say_null_volume=False,
         max_slots_per_call=5_000,  # of 200 busy symbols: a million rows, a hundred pages
         rows_per_page=_ROWS_A_PAGE,
+        terms=(
+            Terms(asset_classes=frozenset({AssetClass.EQUITY}), feed_scopes=frozenset(_FEEDS)),
+            Terms(asset_classes=frozenset({AssetClass.CRYPTO}), feed_scopes=frozenset({FeedScope.VENUE})),
+        ),
     )
 
     quote_limits: ClassVar[QuoteLimits] = alpaca_quotes.LIMITS

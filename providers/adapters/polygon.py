@@ -29,7 +29,7 @@ from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limit
 from providers.adapters import polygon_quotes
 from providers.errors import MalformedAnswer, NotEntitled, ProviderError, UnknownSymbol, UnsupportedRequest
 from providers.market.quotes import QuoteQuery
-from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, Interval
+from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval
 from providers.parsing import (
     BarRow,
     LenientBars,
@@ -100,6 +100,7 @@ class Polygon:
         adjustments=frozenset(_ADJUSTED),
         max_symbols_per_call=1,
         max_slots_per_call=10_000,  # 10,000 hours are 600,000 base minutes: twelve pages
+        feed_scopes=frozenset({FeedScope.CONSOLIDATED}),
         terms=(Terms(asset_classes=frozenset({AssetClass.INDEX}), has_volume=False),),
     )
 

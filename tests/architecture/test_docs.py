@@ -1,9 +1,11 @@
-"""The documentation does not lie: links lead somewhere, variables and make targets exist, and every variable is described."""
+"""The documentation does not lie: links lead somewhere, variables and make targets exist, and every variable and adapter is described."""
 
 import re
 from pathlib import Path
 
 import pytest
+
+from providers.registry import adapter_names
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("**/*.md"))]
@@ -42,3 +44,9 @@ def test_make_targets_that_pages_name_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE))
     named = set(re.findall(r"`make ([a-z0-9-]+)", page.read_text()))
     assert named - targets == set()
+
+
+def test_page_of_providers_has_a_row_for_each_adapter_and_for_nothing_else() -> None:
+    table = (PROJECT / "docs/providers.md").read_text().partition("\n## ")[0]
+    shipped = {name for name in adapter_names() if (PROJECT / "providers/adapters" / f"{name}.py").exists()}
+    assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == shipped

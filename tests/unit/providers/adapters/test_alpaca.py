@@ -1,6 +1,7 @@
 import json
 import math
 import struct
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.adapter import Account, BarPage, HttpResponse
+from providers.adapter import Account, BarPage, HttpResponse, check_supported
 from providers.errors import (
     AuthFailed,
     BadRequest,
@@ -99,6 +100,15 @@ def test_request_asks_the_feed_of_the_account() -> None:
     assert ALPACA.bars_request(QUERY, replace(ACCOUNT, feed_scope=FeedScope.IEX)).params["feed"] == "iex"
     with pytest.raises(UnsupportedRequest):
         ALPACA.bars_request(QUERY, replace(ACCOUNT, feed_scope=FeedScope.VENUE))
+
+
+@pytest.mark.parametrize(
+    ("query", "scopes"), [(QUERY, {FeedScope.CONSOLIDATED, FeedScope.IEX}), (PAIR, {FeedScope.VENUE})], ids=["stocks", "coins"]
+)
+def test_no_account_may_call_the_vendors_own_venue_the_market(query: BarQuery, scopes: set[FeedScope]) -> None:
+    for scope in FeedScope:
+        with nullcontext() if scope in scopes else pytest.raises(UnsupportedRequest, match=f"no {scope} feed"):
+            check_supported(ALPACA, query, account=replace(ACCOUNT, feed_scope=scope))
 
 
 @pytest.mark.parametrize(("month", "hour"), [("01", "05"), ("07", "04")])

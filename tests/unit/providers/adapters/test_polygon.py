@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.adapter import Account, BarPage, HttpResponse
+from providers.adapter import Account, BarPage, HttpResponse, check_supported
 from providers.errors import (
     AuthFailed,
     MalformedAnswer,
@@ -19,7 +19,7 @@ from providers.errors import (
     UnsupportedRequest,
     VendorFault,
 )
-from providers.market.types import Adjustment, AssetClass, BarQuery, Interval, to_us
+from providers.market.types import Adjustment, AssetClass, BarQuery, FeedScope, Interval, to_us
 from providers.registry import get_adapter
 
 POLYGON = get_adapter("polygon")
@@ -41,6 +41,13 @@ def answer(*rows: object, **envelope: object) -> bytes:
 
 def parse(body: bytes, query: BarQuery = QUERY, *, status: int = 200, **headers: str) -> BarPage:
     return POLYGON.parse_bars(HttpResponse(status, headers, body), query, ACCOUNT)
+
+
+@pytest.mark.parametrize("scope", [FeedScope.IEX, FeedScope.VENUE])
+def test_feed_of_one_venue_is_refused_because_its_bars_are_of_all(scope: FeedScope) -> None:
+    check_supported(POLYGON, QUERY, account=ACCOUNT)
+    with pytest.raises(UnsupportedRequest, match=f"no {scope} feed"):
+        check_supported(POLYGON, QUERY, account=replace(ACCOUNT, feed_scope=scope))
 
 
 def daily(stamp: str, **changes: object) -> str:
