@@ -16,8 +16,14 @@ from providers.services import policies
 CREDENTIALS = {
     "polygon": {"api_key": "POLYGON_API_KEY"},
     "alpaca": {"key_id": "ALPACA_API_KEY_ID", "secret_key": "ALPACA_API_SECRET_KEY"},
+    "twelve_data": {"api_key": "TWELVE_DATA_API_KEY"},
 }
-CAPABILITIES = (Capability.BARS_1M, Capability.BARS_1D, Capability.QUOTES_L1)
+ROUTES = {
+    Capability.BARS_1M: ["polygon", "alpaca", "twelve_data"],
+    Capability.BARS_1D: ["polygon", "alpaca", "twelve_data"],
+    Capability.QUOTES_L1: ["polygon", "alpaca"],
+}
+"""Each has somebody to fail over to, for bars at any hour: coins and pairs, which Alpaca lacks or trades on its own venue, too."""
 AUTHOR = "load_demo"
 HEAD_START = timedelta(minutes=5)
 """New series begin this long ago, within what live collection looks back on: the first bars do not wait for a minute to pass."""
@@ -46,8 +52,8 @@ def _load(simulator_url: str, now: datetime) -> LoadCounts:
     for name, credentials in CREDENTIALS.items():
         values = {"adapter": name, "base_url": simulator_url, "credentials": credentials}
         Provider.objects.get_or_create(name=name, defaults=values)
-    for capability in CAPABILITIES:
-        RoutingPolicy.objects.get_or_create(capability=capability, tier="", defaults={"providers": list(CREDENTIALS)})
+    for capability, names in ROUTES.items():
+        RoutingPolicy.objects.get_or_create(capability=capability, tier="", defaults={"providers": names})
     return _load_missing(now)
 
 

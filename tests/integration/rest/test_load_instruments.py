@@ -8,7 +8,10 @@ from django.core.management import CommandError, call_command
 
 from collector.models import Instrument, QuoteSeries, Series
 from marketdata_site.observability import clock
+from providers.adapter import refusal_of
+from providers.market.types import MINUTE_US, AssetClass, BarQuery, Capability, Interval
 from providers.models import Provider, RoutingPolicy
+from providers.selectors import route
 from providers.services import policies
 from tests.integration.rest.rows import at, make_provider
 
@@ -218,6 +221,14 @@ class TestDemo:
         assert QuoteSeries.objects.filter(is_active=True).count() == Instrument.objects.count()
         assert QuoteSeries.objects.get(instrument__symbol="SPY").hours == "extended"
 
+    def test_every_bar_of_the_demo_has_a_second_vendor_to_come_from(self, demo):
+        demo("http://127.0.0.1:8001")
+        vendors = route(policies.current(), capability=Capability.BARS_1M, tier="T0")
+        for kind in set(Instrument.objects.values_list("asset_class", flat=True)):
+            query = BarQuery((), Interval.M1, at_us := clock.now_us(), at_us + MINUTE_US, AssetClass(kind))
+            able = [one.name for one in vendors if refusal_of(one.adapter, query, account=one.account, now=at_us) is None]
+            assert len(able) >= 2, kind
+
     def test_edits_stay_and_simulated_vendors_are_followed_when_the_demo_is_loaded_again(self, demo):
         demo("http://127.0.0.1:8001")
         rows = Series.objects.count()
@@ -233,7 +244,7 @@ class TestDemo:
 
     def test_first_load_is_the_version_that_runs_and_the_next_one_follows_the_simulator(self, demo):
         demo("http://127.0.0.1:8001")
-        assert policies.current().order("bars_1m", "T0") == ("polygon", "alpaca")
+        assert policies.current().order("bars_1m", "T0") == ("polygon", "alpaca", "twelve_data")
         demo("http://127.0.0.1:9001")
         assert {one.base_url for one in policies.current().providers.values()} == {"http://127.0.0.1:9001"}
         number = policies.current().number
@@ -245,7 +256,7 @@ class TestDemo:
         RoutingPolicy.objects.update(providers=["alpaca"])
         demo("http://127.0.0.1:9001")
         assert {one.base_url for one in policies.current().providers.values()} == {"http://127.0.0.1:9001"}
-        assert policies.current().order("bars_1m", "T0") == ("polygon", "alpaca")
+        assert policies.current().order("bars_1m", "T0") == ("polygon", "alpaca", "twelve_data")
         assert [change.after for change in policies.changes()] == [["alpaca"]] * 3
 
     @pytest.mark.parametrize(
@@ -262,7 +273,8 @@ class TestDemo:
         demo("http://127.0.0.1:8001")
         Provider.objects.filter(name="polygon").update(base_url="")
         demo("http://127.0.0.1:9001")
-        assert dict(Provider.objects.values_list("name", "base_url")) == {"polygon": "", "alpaca": "http://127.0.0.1:9001"}
+        addresses = dict(Provider.objects.values_list("name", "base_url"))
+        assert addresses == {"polygon": "", "alpaca": "http://127.0.0.1:9001", "twelve_data": "http://127.0.0.1:9001"}
 
     def test_series_begin_within_the_live_window_when_the_demo_is_new(self, demo, settings):
         demo("http://127.0.0.1:8001")
