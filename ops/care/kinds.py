@@ -31,10 +31,12 @@ class Kind:
 
     @property
     def age(self) -> timedelta | None:
-        """How long it is kept; None: for ever."""
-        value: int = getattr(settings, self.setting) if self.setting else self.days
-        unit = "days" if self.limit is None else self.limit.unit
-        return timedelta(**{unit: value}) if value else None
+        """How long it is kept; None: for ever. No time at all, where 0 does not mean for ever."""
+        limit = self.limit
+        if limit is None:
+            return timedelta(days=self.days) if self.days else None
+        value: int = getattr(settings, self.setting)
+        return timedelta(**{limit.unit: value}) if value or not limit.is_optional else None
 
 
 def _old(column: str, *, where: str = "") -> str:

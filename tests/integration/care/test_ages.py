@@ -63,6 +63,14 @@ def test_row_is_kept_for_ever_where_the_setting_is_0(kind: Kind, settings: Any) 
     assert count(kind) == 1
 
 
+def test_batches_go_with_the_next_turn_where_no_hour_of_them_is_kept(settings: Any) -> None:
+    (kind,) = [one for one in KINDS if one.name == "feed-batches"]
+    settings.FEED_BATCH_HOURS = 0
+    MAKE[kind.name](NOW - INSTANT)
+    assert turn(kind) == (1, True, "")
+    assert count(kind) == 0
+
+
 def test_rows_go_in_chunks_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(care_rows, "AT_ONCE", 2)
     (kind,) = [one for one in KINDS if one.name == "health-samples"]
