@@ -6,7 +6,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from marketdata_site.observability import clock
 from marketdata_site.observability.metrics import CONTENT_TYPE, page
@@ -80,6 +80,7 @@ def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Itera
 
 def _may_read(environ: dict[str, Any]) -> bool:
     """Any key will do: each scope includes `read`. Raises: ApiError for one that does not open."""
+    close_old_connections()  # no request of Django's begins here: one that a restart of the database broke is replaced by us
     peer = environ.get("REMOTE_ADDR")
     named = {name[5:].replace("_", "-").lower(): text for name, text in environ.items() if name.startswith("HTTP_")}
     if may_scrape(peer=peer, header_names=named):

@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+
+from ops.access.tokens import new_token
+from ops.management.commands.serve_metrics import answer
 
 pytestmark = pytest.mark.any_postgres
 
@@ -55,6 +59,23 @@ def test_counters_are_served_without_any_server_and_only_to_those_who_may_read(
     assert "circuit_state" not in text
     assert _status(f"{address}/") == 404
     assert _status(urllib.request.Request(f"{address}/metrics", headers={"X-Forwarded-For": "127.0.0.1"})) == 401
+
+
+def _told_with_a_key(text: str) -> str:
+    """The status that somebody on another machine gets."""
+    said: list[str] = []
+    answer(
+        {"REMOTE_ADDR": "192.0.2.94", "PATH_INFO": "/metrics", "HTTP_X_API_KEY": text}, lambda status, _: said.append(status)
+    )
+    return said[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_keys_are_looked_at_again_when_the_database_has_restarted() -> None:
+    key = new_token().text
+    assert _told_with_a_key(key) == "401 Unauthorized"
+    connection.connection.close()  # as a restart leaves it: Django believes that it has one
+    assert [_told_with_a_key(key) for _ in range(3)][-1] == "401 Unauthorized"
 
 
 def test_command_names_the_variable_when_the_port_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
