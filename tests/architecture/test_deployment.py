@@ -13,6 +13,7 @@ from django.urls import resolve
 from marketdata_site import serve
 from ops.management.commands.serve_metrics import DEFAULT_PORT
 from ops.running.programs import Addresses, service_programs
+from tests.architecture.imports import HOUSES
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEPLOY = PROJECT / "deploy"
@@ -78,6 +79,14 @@ def without_count(words: Any) -> list[str]:
         at = listed.index("-c")
         del listed[at : at + 2]
     return listed
+
+
+def test_image_holds_the_service_and_nothing_that_lies_beside_it() -> None:
+    lines = [line for line in (PROJECT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    let_in = {line[1:] for line in lines if line.startswith("!")}
+    assert lines[0] == "*"
+    assert let_in == {"requirements.txt", "constraints.txt", "manage.py", "templates", *HOUSES}
+    assert all((PROJECT / name).exists() for name in let_in)
 
 
 def test_every_program_of_the_service_runs_in_both() -> None:
