@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class Supervisor:
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._failed: str | None = None
+        self._unsaid = 0
+        """Lines that the log would not take, since it last took one."""
 
     async def run(self, *, once_started: Callable[[], Awaitable[None]]) -> int:
         """Run everything, and `once_started` beside it; answer the exit code: 0 when asked to stop, 1 when a program failed."""
@@ -76,11 +79,10 @@ class Supervisor:
         record = Record()
         while not self._stopping.is_set():
             started = time.monotonic()
-            code = await self._run_once(program)
+            what = await self._run_once(program)
             if self._stopping.is_set():
                 return
             record = record.after(ran_seconds=time.monotonic() - started)
-            what = f"{program.name} ended by itself with {_meaning(code)}"
             if record.is_hopeless:
                 self._failed = f"{what}, {MAX_QUICK_ENDS} times right after its start"
                 self.stop(self._failed)
@@ -89,18 +91,12 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), record.delay_seconds)
 
-    async def _run_once(self, program: Program) -> int:
-        """Run a program to its end, relaying its lines; answer its exit code."""
-        child = await asyncio.create_subprocess_exec(
-            *program.command,
-            env=os.environ | program.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            limit=LONGEST_LINE_BYTES,
-            start_new_session=True,  # Ctrl-C in the terminal reaches us alone
-            preexec_fn=dies_with_parent(by=signal.SIGTERM),
-        )
+    async def _run_once(self, program: Program) -> str:
+        """Run a program to its end, relaying its lines; answer how it ended."""
+        try:
+            child = await _start(program)
+        except (OSError, subprocess.SubprocessError) as error:  # no memory or process left, as a rule: it may be there soon
+            return f"{program.name} could not be started ({error})"
         self._children[program.name] = child
         if self._stopping.is_set():
             child.terminate()
@@ -110,7 +106,7 @@ class Supervisor:
         _kill_group(child.pid)  # what it left behind would hold the pipe open
         await relay
         del self._children[program.name]
-        return code
+        return f"{program.name} ended by itself with {_meaning(code)}"
 
     async def _relay(self, name: str, child: asyncio.subprocess.Process) -> None:
         assert child.stdout is not None
@@ -128,6 +124,12 @@ class Supervisor:
             self._log.line(name, text)
         except BrokenPipeError:  # nobody reads the log any more, as after `make run | head`
             self._stopping.set()
+        except OSError:  # the log's disk is full: a program that is not read from any more would stand still
+            self._unsaid += 1
+        else:
+            if self._unsaid:
+                lost, self._unsaid = self._unsaid, 0
+                self._say(SYSTEM, f"{lost} lines before that one could not be written")
 
     async def _end_all(self) -> None:
         """SIGTERM to each program (not to its children: a worker ends its pool itself), SIGKILL to what is left in the end."""
@@ -140,6 +142,20 @@ class Supervisor:
         for name, child in list(self._children.items()):
             self._say(SYSTEM, f"{name} (pid {child.pid}) did not stop within {STOP_SECONDS:.0f} s: killed")
             _kill_group(child.pid)
+
+
+async def _start(program: Program) -> asyncio.subprocess.Process:
+    """Raises: OSError, subprocess.SubprocessError."""
+    return await asyncio.create_subprocess_exec(
+        *program.command,
+        env=os.environ | program.environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        limit=LONGEST_LINE_BYTES,
+        start_new_session=True,  # Ctrl-C in the terminal reaches us alone
+        preexec_fn=dies_with_parent(by=signal.SIGTERM),
+    )
 
 
 def _kill_group(leader: int) -> None:

@@ -1,6 +1,7 @@
 """The supervisor with real programs: it relays, starts again, gives up, and stops everything."""
 
 import asyncio
+import errno
 import io
 import os
 import signal
@@ -24,11 +25,20 @@ def _python(name: str, source: str) -> Program:
     return Program(name=name, command=(sys.executable, "-c", source))
 
 
+class _Log(io.StringIO):
+    is_full = False
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
 class _Run:
     """A supervisor over programs, its log, and a way to wait for what the log says."""
 
     def __init__(self, *programs: Program) -> None:
-        self.output = io.StringIO()
+        self.output = _Log()
         self.supervisor = Supervisor(
             programs=list(programs), log=PrefixedLog(names=[p.name for p in programs], output=self.output)
         )
@@ -88,6 +98,33 @@ def test_supervisor_stops_all_and_ends_with_1_when_a_program_never_starts_well()
     run = _Run(_python("good", STAY), _python("bad", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
     assert run.run(_nothing) == 1
     assert run.says("bad ended by itself with signal SIGKILL, 3 times right after its start: stopping")
+
+
+def test_supervisor_says_why_and_ends_with_1_when_a_program_can_not_be_started() -> None:
+    run = _Run(_python("good", STAY), Program(name="bad", command=("/nowhere/at/all",)))
+    assert run.run(_nothing) == 1
+    assert run.says("bad could not be started ([Errno 2] No such file or directory: '/nowhere/at/all'); starting it again", 2)
+    assert run.says("'/nowhere/at/all'), 3 times right after its start: stopping")
+
+
+def test_supervisor_reads_on_while_its_log_takes_nothing_and_says_so_afterwards(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    source = (
+        "import pathlib, time\n"
+        "for _ in range(4_000): print('x' * 1_000)\n"  # more than the pipe and our reader hold
+        f"pathlib.Path({str(done)!r}).touch()\n"
+        "while True: print('up', flush=True); time.sleep(0.05)"
+    )
+    run = _Run(_python("worker", source))
+
+    async def fill_the_disk() -> None:
+        run.output.is_full = True
+        await run.until(done.exists)
+        run.output.is_full = False
+        await run.until(lambda: run.says("| up") and run.says("lines before that one could not be written"))
+        run.supervisor.stop("enough")
+
+    assert run.run(fill_the_disk) == 0
 
 
 def test_supervisor_kills_a_program_and_its_children_when_they_ignore_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
