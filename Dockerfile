@@ -19,6 +19,7 @@ VOLUME /data
 EXPOSE 8000
 # the supervisor stops its programs within seconds of SIGTERM
 STOPSIGNAL SIGTERM
+# asked directly: Docker hands a proxy of the machine's on to its containers
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD \
-    ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('MARKETDATA_WEB_PORT') or 8000}/health\", timeout=4)"]
+    ["python", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ.get('MARKETDATA_WEB_PORT') or 8000}/health\", timeout=4)"]
 CMD ["python", "manage.py", "up"]

@@ -32,8 +32,8 @@ class Addresses:
     @property
     def web(self) -> str:
         """Base URL of the pages, the API and the feed, as seen from this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104  read, not bound
-        return f"http://{host}:{self.web_port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  read, not bound
+        return f"http://[{host}]:{self.web_port}" if ":" in host else f"http://{host}:{self.web_port}"
 
     @property
     def simulator(self) -> str:

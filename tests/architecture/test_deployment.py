@@ -1,7 +1,13 @@
 """What deploy/ and the Dockerfile name exists: commands with their options, queues, variables, ports, addresses. No engine runs here."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +139,34 @@ def test_every_port_is_the_one_that_is_listened_to() -> None:
     for name, port in told.items():
         assert port == {"name": "metrics", "containerPort": DEFAULT_PORT}
         assert listening[name] == str(DEFAULT_PORT)
+
+
+def health_checks() -> dict[str, list[str]]:
+    """Commands that a container engine asks whether a web server is well."""
+    (words,) = re.findall(r"^HEALTHCHECK .*?(\[.*?\])$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE | re.DOTALL)
+    return {"Dockerfile": json.loads(words), "compose": OURS["web"]["healthcheck"]["test"][1:]}
+
+
+class Well(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path.startswith("/health") else 404)
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("place", ["Dockerfile", "compose"])
+def test_health_check_asks_the_web_server_itself_where_the_container_was_handed_a_proxy(place: str) -> None:
+    program, option, source = health_checks()[place]
+    assert (program, option) == ("python", "-c")
+    with HTTPServer(("127.0.0.1", 0), Well) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [sys.executable, "-c", source.replace("8000", str(server.server_port))]
+        given = {"http_proxy": "http://127.0.0.1:9", "PATH": os.environ["PATH"]}
+        done = subprocess.run(command, env=given, capture_output=True, text=True, check=False, timeout=60)
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_service_leads_to_pods_that_have_its_port() -> None:

@@ -26,7 +26,7 @@ WEB_PORT, SIMULATOR_PORT, WEB_HOST = "MARKETDATA_WEB_PORT", "MARKETDATA_SIMULATO
 class Command(BaseCommand):
     """Prepares the database, then keeps web, workers, beat and simulated vendors running until Ctrl-C."""
 
-    help = "Run the whole service on this machine: simulated vendors (unless DATABASE_URL is set), web, two workers, beat."
+    help = "Run the whole service on this machine: simulated vendors (unless DATABASE_URL is set), web, workers, beat."
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
