@@ -45,6 +45,9 @@ FINDING_SERVERS = frozenset({"doctor"})
 filled_in: set[str] = set()
 """The variables that nobody gave: this process set them to embedded servers."""
 
+looks_only = False
+"""Whether this process may make nothing, not even what every other one makes where it is not there yet."""
+
 
 def needs_own_servers(arguments: Sequence[str]) -> bool:
     """Whether a command line is about to work in a pair of servers of its own."""
@@ -90,6 +93,8 @@ def prepare(*, with_servers: bool = True, may_start: bool = True) -> None:
 
     Raises: EmbeddedServerError.
     """
+    global looks_only  # noqa: PLW0603  # the process', as its environment is
+    looks_only = not may_start
     home = Path(os.environ.get("MARKETDATA_HOME") or DEFAULT_HOME).absolute()
     os.environ["MARKETDATA_HOME"] = str(home)
     name_metrics_folder(home)

@@ -56,6 +56,8 @@ def _secret_key() -> str:
         return kept.read_text().strip()
     from django.core.management.utils import get_random_secret_key
 
+    if environment.looks_only:
+        return get_random_secret_key()  # kept by whoever serves: a file made here may be one that the service's user can't read
     MARKETDATA_HOME.mkdir(parents=True, exist_ok=True)
     try:
         with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

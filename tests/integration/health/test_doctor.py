@@ -114,6 +114,14 @@ def test_doctor_starts_no_server_of_a_home_that_has_none(variables: dict[str, st
     assert not {"pg", "sock", "servers-are-in"} & set(os.listdir(variables["MARKETDATA_HOME"]))
 
 
+def test_doctor_makes_no_home_and_no_key_where_there_is_none_and_says_so(variables: dict[str, str], tmp_path: Path) -> None:
+    home = tmp_path / "not" / "there"
+    without_key = {name: value for name, value in variables.items() if name != "DJANGO_SECRET_KEY"}
+    _, findings = doctor({**without_key, "MARKETDATA_HOME": str(home)})
+    assert (findings["home"]["severity"], findings["home"]["found"]) == ("warning", "there is no home yet")
+    assert not home.parent.exists()
+
+
 def test_what_is_set_carelessly_is_told_with_the_variable_that_mends_it(variables: dict[str, str]) -> None:
     _make_installation()
     home = Path(variables["MARKETDATA_HOME"])
