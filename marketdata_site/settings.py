@@ -33,16 +33,22 @@ def _number(name: str, default: int) -> int:
 
 
 def _choice(name: str, choices: tuple[str, ...]) -> str:
-    """The first one unless another is named."""
-    text = os.environ.get(name, "").strip().lower() or choices[0]
-    if text not in choices:
-        raise ValueError(f"{name} must be {' or '.join(choices)}, got {text!r}")
-    return text
+    """The first one unless another is named, in upper or lower case."""
+    text = os.environ.get(name, "").strip() or choices[0]
+    for choice in choices:
+        if text.lower() == choice.lower():
+            return choice
+    raise ValueError(f"{name} must be {' or '.join(choices)}, got {text!r}")
+
+
+def _list(name: str, default: str = "") -> list[str]:
+    """What stands between commas."""
+    return [text.strip() for text in os.environ.get(name, default).split(",") if text.strip()]
 
 
 def _networks(name: str) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
-        return tuple(ip_network(text.strip()) for text in os.environ.get(name, "").split(",") if text.strip())
+        return tuple(map(ip_network, _list(name)))
     except ValueError as error:
         raise ValueError(f"{name} must be networks such as 10.0.0.0/8, separated by commas: {error}") from None
 
@@ -101,8 +107,8 @@ def _secrets() -> list[str]:
 
 DEBUG = _flag("DJANGO_DEBUG", False)
 SECRET_KEY = _secret_key()
-ALLOWED_HOSTS = [h for h in os.environ.get("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if h]
-CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("DJANGO_CSRF_TRUSTED_ORIGINS", "").split(",") if o]
+ALLOWED_HOSTS = _list("DJANGO_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = _list("DJANGO_CSRF_TRUSTED_ORIGINS")
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
@@ -238,6 +244,7 @@ TRUST_LOOPBACK = _flag("MARKETDATA_TRUST_LOOPBACK", True)
 """False where a proxy on this machine passes callers on without saying so: its connections come from loopback as well."""
 
 LOG_FORMAT = _choice("MARKETDATA_LOG_FORMAT", ("text", "json"))
+LOG_LEVEL = _choice("MARKETDATA_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))
 remember(_secrets())
 LOGGING = {
     "version": 1,
@@ -250,7 +257,7 @@ LOGGING = {
         "json": {"()": "marketdata_site.observability.log_lines.JsonLine", "role": ROLE},
     },
     "handlers": {"console": {"class": "marketdata_site.observability.log_lines.Console", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["console"], "level": os.environ.get("MARKETDATA_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "exchange_calendars": {"level": "WARNING"},

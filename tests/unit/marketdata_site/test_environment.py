@@ -89,3 +89,26 @@ def test_programs_that_celery_starts_use_the_same_broker_as_those_of_manage_py()
     for command in ([sys.executable, "-c", show], [sys.executable, "manage.py", "shell", "--no-imports", "-c", show]):
         ended = subprocess.run(command, cwd=PROJECT, env=told, capture_output=True, text=True, check=True)
         assert ended.stdout.strip() == "redis://127.0.0.1:1/4"
+
+
+SHOW = "from marketdata_site import settings as s; print(s.ALLOWED_HOSTS, s.CSRF_TRUSTED_ORIGINS, s.LOGGING['root']['level'])"
+
+
+def settings_with(**variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", SHOW]
+    return subprocess.run(command, cwd=PROJECT, env=os.environ | variables, capture_output=True, text=True, check=False)
+
+
+def test_lists_may_have_spaces_behind_their_commas_and_a_level_may_be_empty_or_in_lower_case() -> None:
+    lists = {
+        "DJANGO_ALLOWED_HOSTS": "localhost, a.example,",
+        "DJANGO_CSRF_TRUSTED_ORIGINS": "https://a.example, https://b.example",
+    }
+    for given, level in (("", "INFO"), ("debug", "DEBUG")):
+        said = settings_with(**lists, MARKETDATA_LOG_LEVEL=given).stdout.strip()
+        assert said == f"['localhost', 'a.example'] ['https://a.example', 'https://b.example'] {level}"
+
+
+def test_level_that_is_none_is_refused_with_its_variable() -> None:
+    said = settings_with(MARKETDATA_LOG_LEVEL="loud").stderr
+    assert "MARKETDATA_LOG_LEVEL must be INFO or DEBUG or WARNING or ERROR, got 'loud'" in said
