@@ -24,7 +24,8 @@ _NAMES = (
 )
 _SHOWN = rf"(?!md_[0-9a-f]{{8}}_{MASK})"
 """A key of ours that is masked already: its beginning tells an operator which one it is."""
-_IN_QUERY = re.compile(rf"(?i)(?<![\w-])({_NAMES})={_SHOWN}[^&\s\"'<>#]+")
+_IN_QUERY = re.compile(rf"(?i)(?<![\w-])({_NAMES})=(?:'{_SHOWN}[^']+'|\"{_SHOWN}[^\"]+\"|{_SHOWN}[^&\s\"'<>#]+)")
+"""Python's and libpq's `password='a b'` too."""
 _IN_JSON = re.compile(rf"(?i)((?P<q>[\"']){_NAMES}(?P=q)\s*:\s*)(?P<v>[\"']){_SHOWN}(?:(?!(?P=v))[^\\]|\\.)*(?P=v)")
 _IN_ENVIRONMENT = re.compile(r"\b([A-Z][A-Z0-9_]*_(?:KEY|KEY_ID|SECRET|TOKEN|PASSWORD))=(\"[^\"]*\"|'[^']*'|[^\s&,;]+)")
 _IN_HEADER = re.compile(

@@ -13,6 +13,9 @@ from marketdata_site.observability.redaction import MASK, redact, redact_headers
         "GET /v2/aggs?apiKey=hunter2key&limit=5",
         "https://x.io/a?token=hunter2key",
         "apikey=hunter2key",
+        "Login(username='admin', password='hunter2key')",
+        "host=db password='a hunter2key' user=market",
+        'connect(secret_key="hunter2key")',
         '{"api_key": "hunter2key"}',
         "Authorization: Bearer hunter2key",
         "{'Authorization': 'Bearer hunter2key'}",
@@ -62,6 +65,7 @@ OUR_KEY = "md_0123abcd_" + "Ab-_" * 10 + "xyz"
         "X-API-Key: {}",
         "/ws/feed/{}/",
         "key={}",
+        "key='{}'",
         "it says b'{}'",
     ],
 )
