@@ -78,6 +78,34 @@ BURN_FAST = [
     quiet("tier T2, under", _slots(expected="0+12x70", good="0+6x70", tier="T2"), at="65m", step="1m"),
     fires("no slot has ever been good", _slots(expected="0+12x70"), _burnt("100%", HOUR), at="65m", step="1m"),
     fires(
+        "begins with another web process, as when a new version is rolled out",
+        {
+            **_slots(expected="0+12x50 stale", good="0+12x50 stale"),
+            **_slots(expected="_x51 612+12x19", good="_x51 600+0x19", instance="b"),
+        },
+        _burnt("25%", HOUR),
+        at="65m",
+        step="1m",
+    ),
+    quiet(
+        "ended with another web process",
+        {
+            **_slots(expected="0+12x50 stale", good="0+0x50 stale"),
+            **_slots(expected="_x51 612+12x19", good="_x51 12+12x19", instance="b"),
+        },
+        at="65m",
+        step="1m",
+    ),
+    quiet(
+        "too few slots, said by another web process that was asked a little earlier than the one that went",
+        {
+            **_slots(expected="0+7x50 stale", good="0+0x50 stale"),
+            **_slots(expected="_x40 266+7x30", good="_x40 0x30", instance="b"),
+        },
+        at="65m",
+        step="1m",
+    ),
+    fires(
         "missing samples",
         _slots(expected="0+12x20 _x5 312+12x43", good="0+10.8x20 _x5 280.8+10.8x43"),
         _burnt("10%", HOUR),
