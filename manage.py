@@ -23,10 +23,16 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)  # 1 is what commands say of what they found
 
+    from django.conf import settings
     from django.core.management import execute_from_command_line
     from django.db import ProgrammingError
     from psycopg.errors import UndefinedColumn, UndefinedTable
 
+    try:
+        _ = settings.INSTALLED_APPS  # the first look reads them all
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)  # as above: a variable that can't be is nothing that a command found
     try:
         execute_from_command_line(sys.argv)
     except ProgrammingError as error:

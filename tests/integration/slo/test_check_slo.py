@@ -189,21 +189,35 @@ def test_calendar_that_can_not_be_had_is_status_2_unless_an_objective_is_missed(
     assert check(capsys)[0] == MISSED
 
 
-@pytest.mark.any_postgres
-def test_database_that_is_away_is_status_2_in_a_line() -> None:
-    nowhere = {
-        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-        "REDIS_URL": "redis://127.0.0.1:1",
-        "MARKETDATA_ROLE": "command",
-    }
-    done = subprocess.run(
+def _started(**environment: str) -> "subprocess.CompletedProcess[str]":
+    """The command in a process of its own, with servers that are not there."""
+    nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1"}
+    return subprocess.run(
         [sys.executable, "manage.py", "check_slo"],
         cwd=PROJECT,
-        env={**os.environ, **nowhere},
+        env={**os.environ, **nowhere, "MARKETDATA_ROLE": "command", **environment},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.any_postgres
+def test_database_that_is_away_is_status_2_in_a_line() -> None:
+    done = _started()
     assert (done.returncode, done.stdout) == (2, "")
     assert "the database does not answer" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.any_postgres
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("MARKETDATA_SLO_SAMPLE", "some", "MARKETDATA_SLO_SAMPLE must be a whole number, got 'some'"),
+        ("DATABASE_URL", "mysql://there", "DATABASE_URL must start with postgresql://, got mysql://"),
+    ],
+)
+def test_variable_that_can_not_be_is_status_2_in_a_line(name: str, text: str, said: str) -> None:
+    done = _started(**{name: text})
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {said}\n")
