@@ -18,7 +18,7 @@ def beats() -> Iterable[Metric]:
 
 
 def objectives() -> Iterable[Metric]:
-    """The newest run's rates, the slots of all runs, when the newest run was. Without any run there is none of the former."""
+    """The newest run's rates, the slots of all runs, when the newest run was. Without any run there is none of the first two."""
     rate = GaugeMetricFamily(
         "slo_gap_violation_rate",
         "Share of sampled series that are behind by more than two intervals of trading time.",
@@ -55,8 +55,6 @@ def _objective() -> Metric:
 
 
 def _last_run(run: SloRun | None) -> Metric:
-    text = "When the monitor of objectives ran last, in epoch seconds by the database's clock."
-    family = GaugeMetricFamily("slo_last_run_timestamp_seconds", text)
-    if run is not None:
-        family.add_metric([], run.ran_at.timestamp())
-    return family
+    text = "When the monitor of objectives ran last, in epoch seconds by the database's clock; 0: it never did."
+    # Not left out: a monitor that nobody ever rang is stale as well, and an alert hears nothing of what is not there.
+    return GaugeMetricFamily("slo_last_run_timestamp_seconds", text, value=0 if run is None else run.ran_at.timestamp())

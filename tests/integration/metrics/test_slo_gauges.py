@@ -16,10 +16,11 @@ def _values() -> dict[tuple[str, ...], float]:
     return {(one.name, *one.labels.values()): one.value for family in objectives() for one in family.samples}
 
 
-def test_there_are_only_objectives_before_the_first_run() -> None:
+def test_before_the_first_run_there_are_objectives_and_the_monitor_is_as_stale_as_can_be() -> None:
     for code in TIERS:
         make_tier(code)
-    assert _values() == {("slo_objective", "T0"): 0.005, ("slo_objective", "T1"): 0.02, ("slo_objective", "T2"): 0.05}
+    objectives_of_tiers = {("slo_objective", "T0"): 0.005, ("slo_objective", "T1"): 0.02, ("slo_objective", "T2"): 0.05}
+    assert _values() == {**objectives_of_tiers, ("slo_last_run_timestamp_seconds",): 0}
 
 
 def test_rates_are_those_of_the_newest_run_and_a_tier_that_it_did_not_see_has_none() -> None:
