@@ -73,13 +73,24 @@ def _secret_key() -> str:
     return kept.read_text().strip()
 
 
+_GONE_IS_NOTICED = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
+"""For libpq: a database's host that is gone without a word is given up within a minute. By themselves kernels take a quarter of an hour, or
+two, while every process waits though another host has its place. A statement may take as long as it likes: kernels answer these."""
+
+
 def _database(url: str) -> dict[str, object]:
     """Django's dictionary of a `postgresql://user:password@host:port/name?host=/socket/folder` URL."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
         raise ValueError(f"DATABASE_URL must start with postgresql://, got {parts.scheme or 'nothing'}://")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    options: dict[str, object] = {"application_name": f"marketdata-{ROLE}"}
+    options: dict[str, object] = {"application_name": f"marketdata-{ROLE}", **_GONE_IS_NOTICED}
     options.update({key: value for key, value in query.items() if key not in {"host", "port"}})
     if ROLE == "test":
         options["options"] = "-c lock_timeout=20s"
