@@ -96,6 +96,6 @@ BACKFILL_JOBS_COMPLETED = Counter(
 )
 
 
-def backfill_completed(*, tier: str, status: str) -> None:
-    """Count a job's end."""
-    BACKFILL_JOBS_COMPLETED.labels(tier, status).inc()
+def backfill_completed(*, tier: str, status: str, count: int = 1) -> None:
+    """Count the ends of jobs."""
+    BACKFILL_JOBS_COMPLETED.labels(tier, status).inc(count)

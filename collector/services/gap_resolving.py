@@ -1,10 +1,13 @@
 """Jobs whose slots got covered another way, or are expected no more: nothing is left to do for them, dead or not."""
 
 import logging
+from collections import Counter
 from datetime import datetime
+from functools import partial
 
-from django.db import connection
+from django.db import connection, transaction
 
+from collector import metrics
 from collector.core.closures import Closures
 from collector.core.gaps import grid_of
 from collector.models.backfills import WAITING_STATES, BackfillState
@@ -39,11 +42,12 @@ WITH covered AS (
                                                                               AND (b."end" AT TIME ZONE 'UTC')::date + 2), '{{}}'))
   ORDER BY b.id FOR UPDATE OF b SKIP LOCKED
 ), ended AS (
-  UPDATE collector_backfill b SET state = '{BackfillState.DONE}', finished_at = %(now)s FROM covered WHERE b.id = covered.id RETURNING b.id
+  UPDATE collector_backfill b SET state = '{BackfillState.DONE}', finished_at = %(now)s FROM covered WHERE b.id = covered.id
+  RETURNING b.id, b.tier
 ), buried AS (
   DELETE FROM collector_deadletter d USING ended WHERE d.backfill_id = ended.id
 )
-SELECT count(*) FROM ended
+SELECT tier, count(*) FROM ended GROUP BY tier
 """  # noqa: S608 - made of constants; values are bound
 
 
@@ -53,7 +57,12 @@ def resolve_covered(*, now: Micros) -> int:
         cursor.execute(_GROUPS)
         groups = cursor.fetchall()
     closures = read_closures(since=min((to_us(first) for _, _, _, first, _, _ in groups), default=now))
-    resolved = sum(_resolve(*group, closures=closures, now=now) for group in groups)
+    by_tier = Counter[str]()
+    for group in groups:
+        by_tier += _resolve(*group, closures=closures, now=now)
+    for tier, count in by_tier.items():
+        transaction.on_commit(partial(metrics.backfill_completed, tier=tier, status=BackfillState.DONE.value, count=count))
+    resolved = by_tier.total()
     if resolved:
         log.info(
             "%d backfill jobs had their slots covered another way, or expected no more",
@@ -63,12 +72,13 @@ def resolve_covered(*, now: Micros) -> int:
     return resolved
 
 
-def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, closures: Closures, now: Micros) -> int:
+def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, closures: Closures, now: Micros) -> Counter[str]:
+    """How many of each tier."""
     first, last, end = bounds
     try:
         venue = get_calendar(calendar, Hours(hours))
     except ValueError:
-        return 0  # whoever scans says so
+        return Counter()  # whoever scans says so
     low, high = to_us(first), to_us(end)
     grid = grid_of(venue, Interval(interval), from_us(low - DAY_US).date(), from_us(high + DAY_US).date()).within(low, high)
     lost = closures.vanished(venue, grid.interval, start=low, end=high)
@@ -85,4 +95,4 @@ def _resolve(calendar: str, hours: str, interval: str, *bounds: datetime, closur
                 "now": from_us(now),
             },
         )
-        return int(cursor.fetchone()[0])
+        return Counter(dict(cursor.fetchall()))

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -107,7 +108,7 @@ def scan(
             merged += len(free) - len(rest)
             enqueued += len(fitting)
             dropped += len(over) + oldest.fallen
-            metrics.backfills_enqueued(tier=tier, count=len(fitting))
+            transaction.on_commit(partial(metrics.backfills_enqueued, tier=tier, count=len(fitting)))
             if into is Lane.HISTORY:
                 found.left_out.update(gap.series_id for gap in over)
             _tell_dropped(tier, [*over, *oldest.some_fallen], count=len(over) + oldest.fallen, lane=into)

@@ -68,7 +68,7 @@ def invalidate(bad: BadRange, *, now: Micros, snapshot: Snapshot, is_dry: bool =
         lock_rooms([bad.series.tier_id])  # first: a scan holds it while it adds rows that would meet ours
         gone = _take_back(bad, now)
         _pin(bad, bars=len(gone), now=now)
-        _end_jobs(bad, now)
+        ended = _end_jobs(bad, now)
         want([window])
         free = rooms([bad.series.tier_id])
         gaps = _gaps(bad, now, snapshot)
@@ -76,10 +76,19 @@ def invalidate(bad: BadRange, *, now: Micros, snapshot: Snapshot, is_dry: bool =
             _insert(bad, list(members), lane=lane, room=free[key_of(lane=lane, tier=bad.series.tier_id)], now=now)
         if is_dry:
             transaction.set_rollback(True)
-        elif gaps:
-            transaction.on_commit(partial(metrics.backfills_enqueued, tier=bad.series.tier_id, count=len(gaps)))
-            transaction.on_commit(ring_drain)
+        else:
+            _on_commit(bad, ended=ended, made=len(gaps))
     return Invalidated(bars=len(gone), slots=sum(gap.slots for gap in gaps), jobs=len(gaps))
+
+
+def _on_commit(bad: BadRange, *, ended: int, made: int) -> None:
+    """Count jobs, and ring for new ones."""
+    tier = bad.series.tier_id
+    if ended:
+        transaction.on_commit(partial(metrics.backfill_completed, tier=tier, status=BackfillState.DONE.value, count=ended))
+    if made:
+        transaction.on_commit(partial(metrics.backfills_enqueued, tier=tier, count=made))
+        transaction.on_commit(ring_drain)
 
 
 def _window(bad: BadRange, now: Micros) -> Window:
@@ -147,14 +156,14 @@ def _pin(bad: BadRange, *, bars: int, now: Micros) -> None:
     )
 
 
-def _end_jobs(bad: BadRange, now: Micros) -> None:
-    """What they ask for beside the range is found again by the next scan. A job that runs is its worker's to judge."""
+def _end_jobs(bad: BadRange, now: Micros) -> int:
+    """How many. What they ask for beside the range is found again by the next scan. A job that runs is its worker's to judge."""
     jobs = Backfill.objects.filter(
         series=bad.series, start__lt=bad.span.end, end__gt=bad.span.start, state__in=[*WAITING_STATES, BackfillState.DEAD]
     )
     ids = list(jobs.order_by("pk").select_for_update().values_list("pk", flat=True))
     DeadLetter.objects.filter(pk__in=ids).delete()
-    Backfill.objects.filter(pk__in=ids).update(state=BackfillState.DONE, finished_at=from_us(now))
+    return Backfill.objects.filter(pk__in=ids).update(state=BackfillState.DONE, finished_at=from_us(now))
 
 
 def _gaps(bad: BadRange, now: Micros, snapshot: Snapshot) -> list[Gap]:

@@ -231,6 +231,25 @@ def test_open_job_that_is_covered_meanwhile_ends(state):
     assert jobs() == ["13:30 +390 done"]
 
 
+def test_jobs_are_counted_on_commit_both_new_ones_and_those_that_are_covered_meanwhile(
+    monkeypatch, django_capture_on_commit_callbacks
+):
+    made, ended = [], []
+    monkeypatch.setattr("collector.metrics.backfills_enqueued", lambda tier, count: made.append((tier, count)))
+    monkeypatch.setattr("collector.metrics.backfill_completed", lambda tier, status, count: ended.append((tier, status, count)))
+    everything = [make_series(), make_series("MSFT", tier="T1"), make_series("TSLA", tier="T1")]
+    with django_capture_on_commit_callbacks(execute=True):
+        run()
+        assert made == []
+    assert made == [("T0", 1), ("T1", 2)]
+    for series in everything:
+        hold(series)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert run().resolved == 3
+        assert ended == []
+    assert sorted(ended) == [("T0", "done", 1), ("T1", "done", 2)]
+
+
 def test_running_job_is_left_to_its_worker_when_its_slots_are_covered():
     series = make_series()
     run()

@@ -115,7 +115,9 @@ def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  #
 
 def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(world, client, series, monkeypatch):  # noqa: F811
     enqueued: list[int] = []
+    ended: list[tuple[str, str, int]] = []
     monkeypatch.setattr("collector.metrics.backfills_enqueued", lambda tier, count: enqueued.append(count))
+    monkeypatch.setattr("collector.metrics.backfill_completed", lambda tier, status, count: ended.append((tier, status, count)))
     values = {
         "series": series,
         "end": moment("2025-10-08 14:08"),
@@ -140,7 +142,7 @@ def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(wo
         stdout=out,
     )
     assert "4 bars would be taken back, 4 slots would be asked for anew by 1 jobs" in out.getvalue()
-    assert not enqueued, "a dry run makes no job"
+    assert not enqueued + ended, "a dry run makes no job and ends none"
     assert (
         DeadLetter.objects.count(),
         RangeInvalidation.objects.count(),
@@ -149,7 +151,7 @@ def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(wo
     ) == (1, 0, 0, 1)
     call_command("invalidate_range", "AAPL", "--from", RANGE["start"], "--to", RANGE["end"], "--reason", "halted", stdout=out)
     assert not DeadLetter.objects.exists()
-    assert enqueued == [1]
+    assert (enqueued, ended) == ([1], [("T0", "done", 1)])
     assert sorted(Backfill.objects.values_list("state", flat=True)) == ["done", "queued"]
     entry, bad = AuditEntry.objects.get(), RangeInvalidation.objects.get()
     assert (entry.action, entry.through, entry.counts, entry.reason) == (
