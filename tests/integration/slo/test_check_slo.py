@@ -132,7 +132,8 @@ def test_past_time_is_judged_by_what_is_held_now(capsys: pytest.CaptureFixture[s
     hold(make_series("HOLE", interval="5m"), "2025-10-08 15:00")
     late = hold(make_series("LATE"), "2025-10-08 15:00")
     type(late).objects.filter(pk=late.pk).update(answered_through=moment("2025-10-08 15:00"))
-    for at, status in (("2025-10-07T15:01:30Z", 0), ("2025-10-07T15:30:00Z", MISSED), ("2025-10-08T15:00:30Z", MISSED)):
+    night = ("2025-10-08T03:00:00Z", 0)
+    for at, status in (("2025-10-07T15:01:30Z", 0), ("2025-10-07T15:30:00Z", MISSED), night, ("2025-10-08T15:00:30Z", MISSED)):
         assert check(capsys, "--at", at)[0] == status, at
 
 
