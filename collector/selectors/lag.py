@@ -12,7 +12,7 @@ from django.db import connection
 from collector.core.closures import Closures, Vanished
 from collector.core.gaps import Grid
 from collector.core.lag import behind, median_of
-from collector.core.spans import Spans
+from collector.core.spans import Spans, minus
 from collector.models import Series
 from collector.selectors.grids import SESSION_REACH_DAYS, grid_between
 from collector.selectors.overrides import read_closures
@@ -99,9 +99,10 @@ def _by_tier(trading: Sequence[_Trading], closures: Closures, now: Micros) -> _L
         groups[number, tier, mic, instrument].append((to_us(since), series))
     for (number, tier, mic, instrument), rows in groups.items():
         one, columns = trading[number], np.array(rows, dtype=np.int64)
-        grid = one.grid.without(one.gone.of(mic=mic, instrument=instrument))
+        gone = one.gone.of(mic=mic, instrument=instrument)
+        grid, traded = one.grid.without(gone), minus(one.traded, gone)
         behind_by, members = found[one.kind.interval, tier]
-        behind_by.append(behind(columns[:, 0], starts=grid.starts, closes=grid.closes, traded=one.traded, now=now))
+        behind_by.append(behind(columns[:, 0], starts=grid.starts, closes=grid.closes, traded=traded, now=now))
         members.append(columns[:, 1])
     return found
 

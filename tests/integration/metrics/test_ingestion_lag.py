@@ -89,6 +89,17 @@ def test_time_that_an_override_takes_away_is_no_lag() -> None:
     assert [lag("14:30"), lag("15:00:30"), lag("15:03:00")] == [0, 0, 120]
 
 
+def test_halt_adds_nothing_to_what_was_missing_before_it() -> None:
+    series = [make_series(f"S{i}") for i in range(3)]
+    answered(series, f"{DAY} 13:58")
+    for one in series[:2]:
+        make_override(f"{DAY} 14:00", f"{DAY} 15:00", kind="halt", instrument=one.instrument)
+    answered(series[2:], f"{DAY} 15:00")
+    assert lag("15:00:30") == 90, "a minute before it and half of one behind it"
+    make_override(f"{DAY} 14:00", f"{DAY} 15:00", calendar="XNYS")
+    assert lag("15:00:30") == 90
+
+
 def test_halted_instruments_have_no_say() -> None:
     series = [make_series(f"S{i}") for i in range(3)]
     answered(series, f"{DAY} 14:00")
