@@ -10,10 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from collector.core.spans import NO_SPANS, Spans, minus, spans_of, union
+from collector.core.spans import NO_SPANS, Spans, minus, spans_of, traded_in, union
 from providers.market.calendar import Calendar
 from providers.market.days import day_of
-from providers.market.schedule import Session
 from providers.market.types import DAY_US, Interval, Micros, MicrosArray, from_us
 
 SESSION_REACH_US = 2 * DAY_US
@@ -131,16 +130,12 @@ def _gone(calendar: Calendar, interval: Interval, closed: Spans, start: Micros, 
     slots = calendar.slots(interval, start, end)
     sessions = calendar.sessions(from_us(start - SESSION_REACH_US).date(), from_us(end + SESSION_REACH_US).date())
     if interval is Interval.D1:
-        traded = [day_of(session.date) * DAY_US for session in sessions if len(minus(_segments([session]), closed))]
+        traded = [day_of(session.date) * DAY_US for session in sessions if len(minus(traded_in([session]), closed))]
         return slots[~np.isin(slots, traded)]
-    left = minus(_segments(sessions), closed)
+    left = minus(traded_in(sessions), closed)
     behind = left[:, 1].searchsorted(slots, "right")  # the first stretch that ends after the slot begins
     opens = np.append(left[:, 0], np.iinfo(np.int64).max)
     return slots[opens[behind] >= slots + interval.us]
-
-
-def _segments(sessions: Iterable[Session]) -> Spans:
-    return np.array([segment for session in sessions for segment in session.segments], dtype=np.int64).reshape(-1, 2)
 
 
 def _time(rows: Iterable[Closure]) -> Spans:

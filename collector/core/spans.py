@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from providers.market.schedule import Session
 from providers.market.types import MicrosArray, from_us, to_us
 
 Spans = npt.NDArray[np.int64]
@@ -63,6 +64,11 @@ def minus(spans: Spans, taken: Spans) -> Spans:
 def overlap(spans: Spans, others: Spans) -> Spans:
     """The time that both sets contain, in normal form."""
     return minus(spans, minus(spans, others))
+
+
+def traded_in(sessions: Iterable[Session]) -> Spans:
+    """The trading time of sessions that follow each other."""
+    return union(np.array([segment for one in sessions for segment in one.segments], dtype=np.int64).reshape(-1, 2))
 
 
 def slots_in(spans: Spans, step: int) -> int:

@@ -22,7 +22,7 @@ from collector.core.freshness import (
     recent_count,
 )
 from collector.core.gaps import Grid
-from collector.core.spans import NO_SPANS, Spans, from_literal, inside, overlap, union
+from collector.core.spans import NO_SPANS, Spans, from_literal, inside, overlap, traded_in
 from collector.selectors.attended import ABANDONED
 from collector.selectors.expected import EXPECTED, parameters
 from collector.selectors.grids import SESSION_REACH_DAYS, grid_between
@@ -152,8 +152,7 @@ def _reaching_back(calendar: Calendar, interval: Interval, *, now: Micros) -> Mi
 def _trading(calendar: Calendar, low: Micros, now: Micros) -> Spans:
     """Trading time from `low` on, and a little before."""
     day = timedelta(days=1)
-    sessions = calendar.sessions(from_us(low).date() - day, from_us(now).date() + day)
-    return union(np.array([span for session in sessions for span in session.segments], dtype=np.int64).reshape(-1, 2))
+    return traded_in(calendar.sessions(from_us(low).date() - day, from_us(now).date() + day))
 
 
 # That a series `s` of an instrument `i` is collected at `now`: its life has begun and not ended.

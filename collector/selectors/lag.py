@@ -12,7 +12,7 @@ from django.db import connection
 from collector.core.closures import Closures, Vanished
 from collector.core.gaps import Grid
 from collector.core.lag import behind, median_of
-from collector.core.spans import Spans, minus
+from collector.core.spans import Spans, minus, traded_in
 from collector.models import Series
 from collector.selectors.grids import SESSION_REACH_DAYS, grid_between
 from collector.selectors.overrides import read_closures
@@ -84,8 +84,7 @@ def _trading(kinds: Sequence[_Kind], closures: Closures, now: Micros) -> Iterato
             continue
         gone = closures.vanished(calendar, kind.interval, start=since, end=now)
         sessions = calendar.sessions(from_us(since).date(), from_us(now + DAY_US).date())
-        traded = np.array([span for session in sessions for span in session.segments], dtype=np.int64).reshape(-1, 2)
-        yield _Trading(kind, grid.without(gone.of_all), gone, traded)
+        yield _Trading(kind, grid.without(gone.of_all), gone, traded_in(sessions))
 
 
 _Lags = dict[tuple[Interval, str], tuple[list[MicrosArray], list[MicrosArray]]]
