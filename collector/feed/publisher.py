@@ -55,15 +55,18 @@ def publish_committed() -> None:
 def publish_unpublished(*, older_than_s: float, limit: int) -> int:
     """Publish at most `limit` batches that were written `older_than_s` ago or earlier and not published, oldest first; answer how many.
 
-    Age is told by Postgres, whose clock stamped the rows. One sweeper works at a time, another one answers 0. Raises: FeedUnavailable.
+    Age is told by Postgres, whose clock stamped the rows. One sweeper works at a time, another one stops. Raises: FeedUnavailable.
+
+    Each chunk is stamped by itself: what the ring evicts meanwhile must be readable from the rows, and who waits for stamps under way
+    waits for a chunk, not for what an outage of hours left behind. Call it outside of a transaction.
     """
+    waiting = FeedBatch.objects.filter(published_at=None, recorded_at__lte=Now() - timedelta(seconds=older_than_s))
+    batch_ids = list(waiting.order_by("id").values_list("id", flat=True)[:limit])
     published = 0
-    with transaction.atomic():
-        if not _is_only_sweeper():
-            return 0
-        waiting = FeedBatch.objects.filter(published_at=None, recorded_at__lte=Now() - timedelta(seconds=older_than_s))
-        batch_ids = list(waiting.order_by("id").values_list("id", flat=True)[:limit])
-        for begin in range(0, len(batch_ids), CHUNK_BATCHES):
+    for begin in range(0, len(batch_ids), CHUNK_BATCHES):
+        with transaction.atomic():
+            if not _is_only_sweeper():
+                break
             published += _publish_chunk(batch_ids[begin : begin + CHUNK_BATCHES])
     return published
 

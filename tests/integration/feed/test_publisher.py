@@ -164,6 +164,32 @@ def test_sweeper_publishes_the_oldest_first_up_to_its_limit_and_leaves_fresh_one
     assert FeedBatch.objects.get(published_at=None).pk == fresh
 
 
+def test_sweeper_stamps_as_it_goes_on_when_much_was_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ring may have evicted a batch before the last one is in it: a reader who is behind finds it in its row, or not at all."""
+    count = publisher.CHUNK_BATCHES + 1
+    for number in range(count):
+        add_batch(bars(1, first=number), age_s=60)
+    ring, stamped = new_ring(), list[int]()
+    append = ring.append
+
+    def look() -> None:
+        stamped.append(FeedBatch.objects.exclude(published_at=None).count())
+        connection.close()
+
+    def append_and_look(**batch: Any) -> Any:
+        place = append(**batch)
+        if place.seq_to == count:
+            thread = Thread(target=look)
+            thread.start()
+            thread.join()
+        return place
+
+    monkeypatch.setattr(ring, "append", append_and_look)
+    monkeypatch.setattr(publisher, "shared_ring", lambda: ring)
+    assert publish_unpublished(older_than_s=10, limit=100) == count
+    assert stamped == [publisher.CHUNK_BATCHES]
+
+
 def test_sweeper_answers_none_when_another_one_works() -> None:
     add_batch(bars(1), age_s=60)
     answers: list[int] = []
