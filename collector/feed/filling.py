@@ -17,8 +17,8 @@ OVERLAP_US = 15 * MINUTE_US
 def recorded_since(*, gap_from: Micros, oldest_kept: Micros | None, now: Micros) -> Micros:
     """Everything published at or after `gap_from` was recorded at or after this.
 
-    `oldest_kept`: the oldest `recorded_at` of kept batches that were published then. An outage of Valkey may lie between both
-    times of a batch; for batches that are not kept any more there is the overlap.
+    `oldest_kept`: the oldest `recorded_at` of kept batches that were published then or have no stamp yet. An outage of Valkey may
+    lie between both times of a batch; for batches that are not kept any more there is the overlap.
     """
     begin = max(min(gap_from, now) - OVERLAP_US, 0)
     return begin if oldest_kept is None else min(begin, oldest_kept)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from django.db import connection, transaction
-from django.db.models import Min
+from django.db.models import Min, Q
 
 from collector.feed.batches import Batch
 from collector.feed.position import Position
@@ -104,8 +104,12 @@ def is_kept_before(at: Micros) -> bool:
 
 
 def oldest_recorded(*, since: Micros) -> Micros | None:
-    """The oldest `recorded_at` of what was published at or after a time and is kept, None when nothing is."""
-    at = FeedBatch.objects.filter(published_at__gte=from_us(since)).aggregate(at=Min("recorded_at"))["at"]
+    """The oldest `recorded_at` of what was published at or after a time and is kept, None when nothing is.
+
+    A row without a stamp counts as well: it may be in the ring already, and a reader who joins behind it there gets it by no other way.
+    """
+    since_then = Q(published_at__gte=from_us(since)) | Q(published_at=None)
+    at = FeedBatch.objects.filter(since_then).aggregate(at=Min("recorded_at"))["at"]
     return None if at is None else to_us(at)
 
 

@@ -3,8 +3,9 @@
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db.models import F
@@ -186,6 +187,23 @@ async def test_gap_begins_at_the_clients_own_time_when_it_tells_it(hubs: Hubs) -
     at = "2026-11-22T14:30:00.5Z"
     answer = await Wire(hubs()).subscribe("bars.*.*", since={"epoch": top.epoch, "seq": 99, "at": at})
     assert answer["gap"]["from"] == "2026-11-22T14:30:00.500000Z"
+
+
+async def test_gap_is_filled_from_before_what_an_outage_kept_back_when_that_is_in_the_ring_and_not_stamped_yet(
+    hubs: Hubs,
+) -> None:
+    """Recorded an hour ago, published now: the client is behind it in the ring, so only the address brings it."""
+    await put(range(2))
+    kept_back = await in_thread(add_batch, [bar(number=2)], age_s=3600)
+    await in_thread(
+        new_ring().append, batch_id=kept_back, count=1, payload=json.dumps([bar(number=2)]).encode(), now=1, keep=1000
+    )
+    top = await hubs().ready()
+    since = {"epoch": top.epoch, "seq": 99, "at": clock.now().isoformat()}
+    answer = await Wire(hubs()).subscribe("bars.1m.AAPL", since=since)
+    assert (answer["recovered"], answer["seq"]) == (False, 3)
+    begin = parse_qs(urlsplit(answer["fill_url"]).query)["recorded_since"][0]
+    assert datetime.fromisoformat(begin) <= (await in_thread(FeedBatch.objects.get, pk=kept_back)).recorded_at
 
 
 @pytest.mark.parametrize("kept_in", ["ring", "rows", "rows of older epochs"])
