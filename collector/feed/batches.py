@@ -41,6 +41,8 @@ class View:
 
     at: Micros
     seqs: Sequence[int]
+    ats: Sequence[Micros]
+    """When each message was published: a frame that is cut tells the time of its own end, not of what is still to come."""
     texts: Sequence[bytes]
     index: ChannelIndex
     committed: Micros = 0
@@ -50,6 +52,7 @@ class View:
 def view(*batches: Batch, after: int = -1, upto: int | None = None) -> View:
     """Take apart the messages with `after < seq <= upto` of batches that follow each other in one epoch."""
     seqs: list[int] = []
+    ats: list[Micros] = []
     texts: list[bytes] = []
     heads: list[MessageHead] = []
     for batch in batches:
@@ -61,8 +64,9 @@ def view(*batches: Batch, after: int = -1, upto: int | None = None) -> View:
         texts += [bytes(raw)[:-1] + b',"seq":%d}' % seq for raw, seq in zip(raws[chosen], numbers, strict=True)]
         heads += some[chosen]
         seqs += numbers
+        ats += [batch.at] * len(numbers)
     committed = min(batch.committed for batch in batches)
-    return View(max(batch.at for batch in batches), seqs, texts, ChannelIndex(heads), committed)
+    return View(max(batch.at for batch in batches), seqs, ats, texts, ChannelIndex(heads), committed)
 
 
 def _decode(batch: Batch) -> tuple[list[msgspec.Raw], list[MessageHead]]:
@@ -100,15 +104,15 @@ class Tail:
 def tails(seen: View, *, channels: frozenset[str], upto: int, max_bytes: int) -> Iterator[Tail]:
     """The frames of what matches `channels`, cut at about `max_bytes`; the last one reaches to `upto`. None when nothing matches."""
     chosen: list[bytes] = []
-    size, reached = 0, 0
+    size, reached, at = 0, 0, seen.at
     for number in seen.index.matching(channels):
         text = seen.texts[number]
         if chosen and size + len(text) > max_bytes:
-            yield tail(chosen, reached, seen.at)
+            yield tail(chosen, reached, at)
             chosen, size = [], 0
         chosen.append(text)
         size += len(text)
-        reached = seen.seqs[number]
+        reached, at = seen.seqs[number], seen.ats[number]
     if chosen:
         yield tail(chosen, upto, seen.at)
 

@@ -38,15 +38,17 @@ class Message:
     key: Key
     age: Age
     seq: int
+    at: Micros
+    """When it was published."""
     text: bytes
 
 
 def messages_of(seen: View, *, channels: frozenset[str]) -> list[Message]:
     """What of a view goes out on any of `channels`."""
-    return [_message(seen.seqs[number], seen.texts[number]) for number in seen.index.matching(channels)]
+    return [_message(seen.seqs[number], seen.ats[number], seen.texts[number]) for number in seen.index.matching(channels)]
 
 
-def _message(seq: int, text: bytes) -> Message:
+def _message(seq: int, at: Micros, text: bytes) -> Message:
     one = _identities.decode(text)
     key = (one.type, one.symbol or one.tier, one.mic, one.interval, one.hours, one.adjustment)
     if one.type == "bar":
@@ -57,7 +59,7 @@ def _message(seq: int, text: bytes) -> Message:
         age = (one.start, int(one.complete))
     else:
         age = ("", 0)  # the later one counts
-    return Message(key, age, seq, text)
+    return Message(key, age, seq, at, text)
 
 
 class Conflation:
@@ -96,16 +98,17 @@ class Conflation:
         if self.upto is None:
             return None
         texts: list[bytes] = []
-        size, reached = 0, 0
+        size, reached, at = 0, 0, self._at
         while self._held:
             message = next(iter(self._held.values()))
             if texts and size + len(message.text) > max_bytes:
                 break
             del self._held[message.key]
             texts.append(message.text)
-            size, reached = size + len(message.text), message.seq
+            size, reached, at = size + len(message.text), message.seq, message.at
         self.bytes -= size
-        frame = tail(texts, reached if self._held else self.upto.seq, self._at, skipped=self._skipped)
+        reached, at = (reached, at) if self._held else (self.upto.seq, self._at)
+        frame = tail(texts, reached, at, skipped=self._skipped)
         self._skipped = 0
         if not self._held:
             self.upto = None

@@ -46,6 +46,16 @@ def test_frames_hold_each_wanted_message_once_and_join_when_cut_anywhere(
     assert position == (batch.seq_to if expected else after)
 
 
+def test_cut_frame_tells_when_its_own_end_was_published_not_what_follows() -> None:
+    """A client that has this frame and no more gives its time back, and a gap is told from there on."""
+    bar = {"type": "bar", "symbol": "AAPL", "interval": "1m"}
+    run = [Batch("e", 2 * n, 2 * n + 2, (n + 1) * 1_000_000, json.dumps([bar, bar]).encode()) for n in range(3)]
+    frames = [json.loads(one.frame(0)) for one in tails(view(*run), channels=frozenset({"bars.*.*"}), upto=6, max_bytes=1)]
+    assert [(frame["to"], frame["at"][17:19]) for frame in frames] == [
+        (1, "01"), (2, "01"), (3, "02"), (4, "02"), (5, "03"), (6, "03")
+    ]  # fmt: skip
+
+
 @given(messages, st.integers(0, 60), st.integers(0, 60))
 def test_view_holds_the_messages_between_its_bounds(some: list[dict[str, Any]], after: int, upto: int) -> None:
     seen = view(batch_of(some), after=after, upto=upto)

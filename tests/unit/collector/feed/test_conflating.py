@@ -37,8 +37,8 @@ quotes = st.fixed_dictionaries(
 )
 
 
-def fold(conflation: Conflation, messages: list[dict[str, Any]], begin: int) -> int:
-    batch = Batch(EPOCH, begin, begin + len(messages), 1_700_000_000_000_000, json.dumps(messages).encode())
+def fold(conflation: Conflation, messages: list[dict[str, Any]], begin: int, *, at: int = 1_700_000_000_000_000) -> int:
+    batch = Batch(EPOCH, begin, begin + len(messages), at, json.dumps(messages).encode())
     some = messages_of(view(batch), channels=ALL)
     return conflation.fold(some, upto=batch.end, at=batch.at)
 
@@ -87,6 +87,15 @@ def test_what_comes_while_frames_are_cut_joins_behind_them() -> None:
     rest = frames(conflation, 1, 10_000)
     assert [(frame["from"], frame["to"], frame["skipped"]) for frame in rest] == [(1, 4, 1)]
     assert [(message["symbol"], message["rev"]) for message in rest[0]["messages"]] == [("C", 1), ("B", 2)]
+
+
+def test_cut_frame_tells_when_its_own_end_was_published_not_what_is_still_held_back() -> None:
+    conflation = Conflation()
+    for second, symbol in enumerate("ABC"):
+        row = {"type": "bar", "symbol": symbol, "interval": "1m", "start": "1", "rev": 1}
+        fold(conflation, [row], second, at=second * 1_000_000)
+    conflation.fold([], upto=Position(EPOCH, 9), at=9_000_000)
+    assert [(frame["to"], frame["at"][17:19]) for frame in frames(conflation, 0, 1)] == [(1, "00"), (2, "01"), (9, "09")]
 
 
 def test_notices_of_history_give_way_to_the_last_one_and_positions_need_no_messages() -> None:
