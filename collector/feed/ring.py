@@ -16,7 +16,7 @@ import redis
 from django.conf import settings
 
 from collector.feed.batches import Batch
-from collector.feed.position import Position, epoch_opened_ms
+from collector.feed.position import Position, epoch_opened_ms, epoch_opened_us
 from providers.market.types import Micros
 
 STREAM, STATE, PENDING = "marketdata:{feed}:ring", "marketdata:{feed}:state", "marketdata:{feed}:pending"
@@ -113,7 +113,7 @@ class RingState:
     top: Position
     first: int
     at: Micros
-    """When the newest batch was published, 0 before the first one."""
+    """When the newest batch was published; before the first one when the epoch was opened, since nothing of it is older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,8 @@ class Ring:
     def look(self) -> RingState:
         """Where the feed stands; opens the epoch when it is new."""
         epoch, seq, at, first = self._run(LOOK)
-        return RingState(Position(epoch.decode(), int(seq)), int(first), int(at))
+        top = Position(epoch.decode(), int(seq))
+        return RingState(top, int(first), int(at) or epoch_opened_us(top.epoch) or 0)
 
     def after(self, position: Position, *, count: int) -> tuple[str, list[Batch]]:
         """The ring's epoch, and its oldest batches that reach behind `position`: none when that is of another epoch."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
 from collector.feed.ring import STREAM
 from collector.models import FeedBatch
+from marketdata_site.observability import clock
 from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, new_ring, valkey
 from tests.integration.feed.publishing import put
 
@@ -50,6 +52,15 @@ async def test_range_frames_prove_that_nothing_was_missed_when_nothing_matches(h
     while ledger.seq < 6:
         ledger.take(await wire.frame())
     assert not ledger.seen
+
+
+async def test_heartbeat_tells_when_the_epoch_was_opened_while_nothing_is_published_in_it(hubs: Hubs) -> None:
+    """A client gives the time back, and fills a gap from there on: 1970 would make it read all that is held."""
+    began = clock.now()
+    wire = Wire(hubs(heartbeat_s=0.02))
+    await wire.subscribe("bars.1m.*")
+    told = datetime.fromisoformat((await wire.frame("data"))["at"])
+    assert abs(told - began) < timedelta(seconds=PATIENCE_SECONDS)
 
 
 async def test_connection_gets_no_data_frames_when_it_has_subscribed_nothing(hubs: Hubs) -> None:
