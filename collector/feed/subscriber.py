@@ -25,7 +25,7 @@ class Outgoing:
     count: int = 0
     """Messages in it."""
     committed: Micros = 0
-    """When the oldest of them was written; 0: unknown, or history."""
+    """When the oldest of them was written; 0: unknown, or history, or it waits behind history for what the client acknowledges."""
 
 
 class Subscriber:
@@ -66,7 +66,7 @@ class Subscriber:
         if position is not None:
             self.position = position
             self.is_idle = False
-        outgoing = Outgoing(text, position, count=count, committed=committed)
+        outgoing = Outgoing(text, position, count=count, committed=0 if self.is_held else committed)
         if self._held is not None:
             self._held_bytes += len(text)
         self._put(self._queue if self._held is None else self._held, outgoing)

@@ -126,6 +126,21 @@ async def test_history_waits_for_pongs_and_other_resumes_do_not_wait_for_it(hubs
     assert behind.numbers == list(range(1, 63))
 
 
+async def test_what_waits_for_a_slow_resume_is_not_measured_as_late_publishing(hubs: Hubs) -> None:
+    """One such client would raise the alert that the service publishes late."""
+    await put(range(60), size=1)
+    hub = hubs(max_outstanding_bytes=8_000, data_frame_bytes=1_000)
+    wire, ledger = Wire(hub), Ledger()
+    ledger.take(await wire.subscribe(BARS, since={"epoch": (await hub.ready()).epoch, "seq": 0}))
+    before = counted("ws_publish_latency_ms_count")
+    await put(range(60, 62))
+    await hub.ready(at_least=Position(ledger.epoch, 62))
+    await wire.follow(ledger, until=62, pongs=True)
+    await put(range(62, 64))
+    await wire.follow(ledger, until=64, pongs=True)
+    assert counted("ws_publish_latency_ms_count") == before + 1
+
+
 async def test_history_of_a_batch_that_is_larger_than_what_may_be_outstanding_is_sent_whole(hubs: Hubs) -> None:
     await put(range(400), size=400)
     hub = hubs(max_outstanding_bytes=40_000)
