@@ -70,7 +70,10 @@ class History:
         begin = Position(state.top.epoch, state.first)
         spans = log.spans_between(after=position, upto=begin)
         if not joins(spans, after=position, upto=begin):
-            return "too_old"
+            log.wait_for_stamps()  # the ring may have let go of a batch whose stamp is still under way
+            spans = log.spans_between(after=position, upto=begin)
+            if not joins(spans, after=position, upto=begin):
+                return "too_old"
         behind = sum(span.messages for span in spans) + state.top.seq - state.first
         return "too_many" if behind > max_messages else None
 

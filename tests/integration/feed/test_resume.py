@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db.models import F
 
-from collector.feed import log
+from collector.feed import log, publisher
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
 from collector.feed.resume import send_history
@@ -22,6 +22,7 @@ from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, add_batch, bar, k
 from tests.integration.feed.publishing import put
 
 Hubs = Callable[..., Hub]
+WAITS = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 pytestmark = [pytest.mark.asyncio, pytest.mark.any_postgres]
 
 
@@ -129,16 +130,51 @@ async def test_hub_waits_for_stamps_under_way_so_that_a_flush_between_script_and
     slow = asyncio.create_task(in_thread(slow_publisher))
     await scripted.wait()
     await in_thread(new_ring().append, batch_id=10**9, count=1, payload=json.dumps([bar(number=9)]).encode(), now=1, keep=9)
-    waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     try:
         async with asyncio.timeout(PATIENCE_SECONDS / 2):
-            while not await in_thread(_has_rows, waits):
+            while not await in_thread(_has_rows, WAITS):
                 await asyncio.sleep(0.01)
     finally:
         may_commit.set()
     await slow
     await wire.follow(ledger, until=3)
     assert set(ledger.seen.values()) == {1}
+
+
+async def test_resume_waits_for_a_stamp_under_way_when_the_ring_has_let_go_of_its_batch(hubs: Hubs) -> None:
+    """A short ring and a busy database: the batch is in neither yet, and yet nothing is missing."""
+    from django.db import transaction
+
+    await put(range(2))
+    hub = hubs()
+    since = {"epoch": (await hub.ready()).epoch, "seq": 2}
+    batch_id = await in_thread(add_batch, [bar(number=2), bar(number=3)])
+    scripted, may_commit = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow_publisher() -> None:
+        with transaction.atomic():
+            log.hold_stamp_lock()
+            publisher._publish_row(new_ring(), FeedBatch.objects.get(pk=batch_id))
+            loop.call_soon_threadsafe(scripted.set)
+            asyncio.run_coroutine_threadsafe(may_commit.wait(), loop).result(PATIENCE_SECONDS)
+
+    slow = asyncio.create_task(in_thread(slow_publisher))
+    await scripted.wait()
+    await hub.ready(at_least=Position(since["epoch"], 4))
+    await evict_all()
+    wire, ledger = Wire(hub), Ledger(since["epoch"], 2)
+    answering = asyncio.create_task(wire.subscribe("bars.1m.AAPL", since=since))
+    try:
+        while not answering.done() and not await in_thread(_has_rows, WAITS):
+            await asyncio.sleep(0.01)
+    finally:
+        may_commit.set()
+    await slow
+    ledger.take(answer := await answering)
+    assert answer["recovered"] is True
+    await wire.follow(ledger, until=2)
+    assert ledger.numbers == [3, 4]
 
 
 def _has_rows(query: str) -> bool:
