@@ -48,8 +48,11 @@ class History:
         if epoch == position.epoch:
             if held and held[0].seq_from <= position.seq:
                 return Step(held)
-            rows = log.rows_after(position, max_messages=messages)
-            return Step([row for row in rows if not held or row.seq_to <= held[0].seq_from] or held)
+            found = _before(held, position, messages)
+            if found and found[0].seq_from > position.seq:
+                log.wait_for_stamps()  # the ring may have let go of a batch whose stamp is still under way
+                found = _before(held, position, messages)
+            return Step(found)
         self.settle(epoch)
         rows = log.rows_after(position, max_messages=messages)
         return Step(rows) if rows else Step([], Position(log.next_epoch(after=position.epoch, before=epoch), 0))
@@ -105,6 +108,12 @@ class History:
         """A time before which nothing is missing behind `position`: when its batch, or at least its epoch, came about."""
         published = log.published_at(position) if epoch_opened_us(position.epoch) is not None else None
         return published or epoch_opened_us(position.epoch)
+
+
+def _before(held: Sequence[Batch], position: Position, messages: int) -> Sequence[Batch]:
+    """Rows that lead from a position to what the ring held, or that itself where there are none."""
+    rows = log.rows_after(position, max_messages=messages)
+    return [row for row in rows if not held or row.seq_to <= held[0].seq_from] or held
 
 
 def _kept_us() -> Micros:

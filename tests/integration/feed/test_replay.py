@@ -2,12 +2,14 @@
 
 import json
 from datetime import timedelta
+from threading import Event, Thread
 
 import pytest
+from django.db import connection, transaction
 from django.test import RequestFactory
 from ninja import NinjaAPI
 
-from collector.feed import api
+from collector.feed import api, log, publisher
 from collector.feed.publisher import publish
 from collector.feed.replay import replay_messages
 from collector.feed.ring import PENDING, STATE, STREAM
@@ -15,7 +17,8 @@ from collector.models import FeedBatch
 from marketdata_site import api_errors
 from marketdata_site.observability import clock
 from providers.market.types import from_us, to_us
-from tests.feed_support import add_batch, bar, new_ring, valkey
+from tests.feed_support import PATIENCE_SECONDS, add_batch, bar, new_ring, valkey
+from tests.waiting import wait_until
 
 
 def publish_bars(count: int, *, first: int, size: int = 3) -> None:
@@ -69,6 +72,46 @@ def test_pages_go_on_behind_a_cursor_when_valkey_is_flushed_in_between() -> None
     rest = replay_messages(since=None, limit=100, after=page.next)
     assert [json.loads(message)["trade_count"] for message in rest.messages] == [4, 5, 6, 7, 8]
     assert rest.next is None
+
+
+def test_page_waits_for_a_stamp_under_way_when_the_ring_has_let_go_of_its_batch() -> None:
+    publish_bars(3, first=0)
+    batch_id = add_batch([bar(number=n) for n in range(3, 6)])
+    scripted, may_commit, found = Event(), Event(), list[list[int]]()
+
+    def slow_publisher() -> None:
+        with transaction.atomic():
+            log.hold_stamp_lock()
+            publisher._publish_row(new_ring(), FeedBatch.objects.get(pk=batch_id))
+            scripted.set()
+            may_commit.wait(PATIENCE_SECONDS)
+        connection.close()
+
+    def read() -> None:
+        found.append(all_pages(limit=2))
+        connection.close()
+
+    writing, reading = Thread(target=slow_publisher), Thread(target=read)
+    writing.start()
+    scripted.wait(PATIENCE_SECONDS)
+    evict(0)
+    publish_bars(3, first=6)
+    reading.start()
+    try:
+        wait_until(
+            lambda: not reading.is_alive() or _somebody_waits(), seconds=PATIENCE_SECONDS, what="a reader that waits or ends"
+        )
+    finally:
+        may_commit.set()
+    writing.join()
+    reading.join()
+    assert found == [list(range(9))]
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return cursor.fetchone() is not None
 
 
 @pytest.mark.parametrize("kept_in_ring", [1000, 5, 1])
