@@ -63,7 +63,14 @@ async def test_request_is_tried_again_when_the_server_can_not_answer_now_and_not
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("answer", [web.Response(text="<html>", content_type="text/html"), web.Response(status=502)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(text="<html>", content_type="text/html"),
+        web.Response(text='{"quotes": [', content_type="application/json"),
+        web.Response(status=502),
+    ],
+)
 async def test_failure_tells_what_came_and_not_the_key(answer: web.Response) -> None:
     async def latest(_: web.Request) -> web.Response:
         return web.Response(status=answer.status, body=answer.body, content_type=answer.content_type)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from json import JSONDecodeError
 from typing import Any
 
 import aiohttp
@@ -78,7 +79,7 @@ class Rest:
                     found: Json = await answer.json()
                     return found
                 raise await _error(answer)
-        except UNREACHABLE as error:
+        except (*UNREACHABLE, JSONDecodeError) as error:  # half an answer is none
             if self._is_closed:
                 raise Closed("the client is closed") from error
             raise _Later(told(error)) from error
