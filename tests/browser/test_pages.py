@@ -114,6 +114,26 @@ def with_own_connection(work: Callable[[], None]) -> None:
         connections.close_all()
 
 
+def test_live_page_comes_back_no_sooner_than_the_server_asks(url, visit):
+    def story(page: Page) -> None:
+        page.goto("/")
+        expect(page.locator("#status")).to_have_text("live")
+        waits = page.evaluate("""() => [1, 60].map((retry_in) => {
+            const on = { state() {} }, waits = [];
+            const feed = new Feed("", [], on);
+            window.setTimeout = (_, ms) => waits.push(ms);
+            for (feed.failures = 0; waits.length < 20; ) {
+                feed.farewell = { retry_in, reason: "" };
+                feed.closed(4401);
+            }
+            return waits;
+        })""")
+        assert [min(some) >= 1000 * asked for some, asked in zip(waits, (1, 60), strict=True)] == [True, True]
+        assert max(waits[0]) <= 42_000
+
+    visit(story)
+
+
 def test_operator_finds_a_corrected_bar_and_its_history(operator, visit):
     series = make_series()
     make_bars(series, minutes(OPEN + MINUTE, 5))

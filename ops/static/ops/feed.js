@@ -81,7 +81,8 @@ class Feed {
     }
     this.failures += 1;
     const asked = this.farewell ? this.farewell.retry_in * 1000 : 500;
-    const delay = Math.min(MOST_DELAY_MS, Math.max(asked, 500 * 2 ** (this.failures - 1))) * (0.8 + 0.4 * Math.random());
+    const usual = Math.min(MOST_DELAY_MS, 500 * 2 ** (this.failures - 1));
+    const delay = Math.max(asked, usual) * (1 + 0.4 * Math.random()); // never sooner than the server asks
     this.on.state("lost", `${reason}, retrying`);
     setTimeout(() => this.connect(), delay);
   }
