@@ -13,7 +13,7 @@ from django.db import transaction
 from collector.models import RangeInvalidation, Series
 from collector.selectors.scopes import Scope, series_ids
 from collector.selectors.series import find_series, parameters_of
-from collector.services.evidence_revoking import Revoked, Span, believed, revoke
+from collector.services.evidence_revoking import Revoked, Span, revoke, silent
 from collector.services.gap_scan import scan
 from collector.services.invalidation import BadRange, Invalidated, invalidate
 from ops.actors import Actor
@@ -110,7 +110,7 @@ def revoke_silence(
             who=actor.who, through=actor.through, action="absence_revoke", now=now, about=about, counts=counts, reason=reason
         )
 
-    keys = believed(span=span, provider_id=witness.pk, series_ids=ids)
+    keys = silent(span=span, provider_id=witness.pk, series_ids=ids)
     done = revoke(keys, span=span, provider_id=witness.pk, record=on_record)
     if done.series_ids:
         scope = Scope(series_ids=done.series_ids)

@@ -43,13 +43,13 @@ class Revoked:
     minutes: int
 
 
-def believed(*, span: Span, provider_id: int, series_ids: Sequence[int] | None) -> list[Key]:
-    """Sessions in which that provider's silence is believed within the span, ascending; `series_ids` None: of all series."""
+def silent(*, span: Span, provider_id: int, series_ids: Sequence[int] | None) -> list[Key]:
+    """Sessions in which that provider was silent within the span, believed or not, ascending; `series_ids` None: of all series."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT DISTINCT a.series_id, a.session
                 FROM collector_absence a JOIN collector_series s ON s.id = a.series_id JOIN {_SLOTS} ON g.interval = s.interval
-                WHERE a.is_believed AND a.provider_id = %(provider)s AND a.session BETWEEN %(first)s AND %(last)s
+                WHERE a.provider_id = %(provider)s AND a.session BETWEEN %(first)s AND %(last)s
                   AND a.spans && {_RANGE} AND (%(ids)s::bigint[] IS NULL OR a.series_id = ANY(%(ids)s))
                 ORDER BY 1, 2""",  # noqa: S608 - made of constants; values are bound
             {
@@ -65,6 +65,8 @@ def believed(*, span: Span, provider_id: int, series_ids: Sequence[int] | None) 
 
 def revoke(keys: Sequence[Key], *, span: Span, provider_id: int, record: Callable[[Revoked], None] = lambda _: None) -> Revoked:
     """Stop believing that provider within the span; what another provider's silence proves as well stays empty.
+
+    What was doubted of it goes too: it would be the second witness for the next one's silence.
 
     A few hundred sessions a transaction: what was revoked before an interruption stays so, and saying it again changes nothing more.
     `record`: called with what each transaction revoked, within it; once with nothing where there are no keys.
@@ -84,7 +86,7 @@ def revoke(keys: Sequence[Key], *, span: Span, provider_id: int, record: Callabl
 
 def _revoked(found: Sequence[tuple[int, int]]) -> Revoked:
     """Of (series, minutes) by session."""
-    ids = tuple(sorted({series_id for series_id, _ in found}))
+    ids = tuple(sorted({series_id for series_id, gone in found if gone}))
     return Revoked(ids, sum(gone > 0 for _, gone in found), sum(gone for _, gone in found))
 
 
@@ -124,7 +126,7 @@ JOIN collector_series s ON s.id = k.series_id JOIN {_SLOTS} ON g.interval = s.in
 )
 _SHRINK_ABSENCES = f"""
 UPDATE collector_absence a SET spans = a.spans - tstzmultirange({_RANGE}) FROM {_KEYED[0]}
-WHERE {_KEYED[1]} AND a.is_believed AND a.spans && {_RANGE}
+WHERE {_KEYED[1]} AND a.spans && {_RANGE}
   AND (%(provider)s::bigint IS NULL OR a.provider_id = %(provider)s)
 """  # noqa: S608 - made of constants; values are bound
 _DROP_ABSENCES = f"DELETE FROM collector_absence a USING {_KEYED[0]} WHERE {_KEYED[1]} AND isempty(a.spans)"  # noqa: S608 - the same

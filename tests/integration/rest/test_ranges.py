@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from collector.core.spans import from_multirange, spans_of
-from collector.models import Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation
+from collector.models import Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation, Series
 from collector.services import evidence_revoking
 from collector.services.backfill.draining import drain
 from collector.store import write_bars
@@ -102,6 +102,17 @@ def test_answer_that_was_on_its_way_fills_no_slot_that_was_missing_then(world, c
     result = write_bars(late, history_before=0)
     assert (result.new, result.alternates, result.disregarded) == (1, 1, {series.pk})
     assert (first in held(series), third in held(series), coverage(series)[1]) == (False, True, [])
+
+
+def test_silence_that_was_doubted_before_a_range_was_declared_bad_is_no_witness_in_it(world, client, series):  # noqa: F811
+    doubted = AbsentSlots(series.pk, SESSION, spans_of(np.array(BAD), MINUTE_US), False, "mute_answer")
+    write_bars(make_write([series], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[doubted]), history_before=0)
+    post(client, provider="alpaca")
+    world.control.set_fault("mute", vendor="alpaca")
+    drain(worker="me", loop=world.loop)
+    assert world.asked() == ["alpaca"]
+    assert coverage(series)[1] == [], "one silence on its own word"
+    assert Backfill.objects.get().state == "retry_wait"
 
 
 def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  # noqa: F811
@@ -230,6 +241,14 @@ class TestRevoke:
         assert to_us(self.series.answered_through) == us("2025-10-08 14:10")
         assert AuditEntry.objects.get().counts == {"series": 1, "sessions": 1, "minutes": 4}
         assert "0 minutes" in self.revoke("--provider", "polygon")
+
+    def test_silence_of_that_provider_which_was_doubted_is_no_witness_any_more(self):
+        alone = spans_of(np.array([us("2025-10-08 14:18"), us("2025-10-08 14:19")]), MINUTE_US)
+        doubted = [AbsentSlots(one.pk, SESSION, alone, False, "mute_answer") for one in (self.series, make_series("OTHR"))]
+        series = [self.series, Series.objects.get(instrument__symbol="OTHR")]
+        write_bars(make_write(series, [], provider=make_provider("polygon"), asked_at=now_us(), absent=doubted), history_before=0)
+        assert "4 minutes in 1 sessions of 1 series" in self.revoke("--provider", "polygon")
+        assert {one.provider.name for one in Absence.objects.all()} == {"alpaca"}
 
     def test_whole_slots_that_start_in_the_time_are_missing_again_and_no_parts_of_others(self):
         hourly = make_series("HOUR", interval="1h", collect_from=moment("2025-10-08 13:00"))
