@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
@@ -16,10 +17,6 @@ from collector.selectors.dead_letters import letter_of
 from collector.services.backfill_room import lock_room, lock_rooms, rooms
 from providers.api_errors import ApiError
 from providers.models import Provider
-
-UNDO_WITHIN = timedelta(days=7)
-"""A discarded job is deleted then."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
@@ -153,8 +150,9 @@ def undo_discard(*, job_id: int, now: datetime) -> DeadLetter:
         letter = letter_of(job_id)
         if job is None or job.state != BackfillState.DISCARDED or letter.discarded_at is None:
             raise _conflict(f"job {job_id} is {letter.backfill.state}, expected discarded", code="not_discarded")
-        if now >= letter.discarded_at + UNDO_WITHIN:
-            raise _conflict(f"job {job_id} was discarded more than {UNDO_WITHIN.days} days ago", code="too_late")
+        days: int = settings.BACKFILL_KEEP_DAYS  # it is deleted then
+        if now >= letter.discarded_at + timedelta(days=days):
+            raise _conflict(f"job {job_id} was discarded more than {days} days ago", code="too_late")
         _refuse_found_again(job)
         Abandonment.objects.filter(
             series_id=job.series_id, start=job.start, end=job.end, created_at=letter.discarded_at, who=letter.discarded_by

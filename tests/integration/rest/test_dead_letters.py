@@ -300,13 +300,15 @@ class TestDiscard:
         make_job(series, job.start + MINUTE)
         assert refusal(client.post(f"{LIST}/{job.pk}/undo")) == (409, "found_again")
 
-    def test_undo_is_refused_after_seven_days_and_for_what_was_not_discarded(self, client, clock):
+    def test_undo_is_refused_after_the_days_that_a_job_is_kept_for_and_for_what_was_not_discarded(self, client, clock, settings):
         series = make_series()
         job, dead = make_dead(series), make_dead(series, 1)
         assert refusal(client.post(f"{LIST}/{dead.pk}/undo")) == (409, "not_discarded")
         ok(client.delete(f"{LIST}/{job.pk}"))
         clock.move_to(NOW + timedelta(days=7))
         assert refusal(client.post(f"{LIST}/{job.pk}/undo")) == (409, "too_late")
+        settings.BACKFILL_KEEP_DAYS = 30
+        assert ok(client.post(f"{LIST}/{job.pk}/undo"))["state"] == "dead"
 
     def test_reason_that_no_text_column_takes_is_refused(self, client):
         job = make_dead(make_series())
