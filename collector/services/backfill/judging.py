@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from collector.core.causes import telling
 from collector.core.retry import BUSY, OUT_OF_PLAY, REFUSED, Fate, delay, fate, parked_until
+from collector.core.spans import inside, spans_of
 from collector.models import RejectedBar
 from collector.models.backfills import Backfill, BackfillState
 from collector.services.backfill.asking import Whys
@@ -90,7 +93,7 @@ def _ending(
         attempts=job.attempts + (chosen is not Fate.PARK and not has_to_go_alone),
         due_at=_due_at(job, chosen, whys, now, draw),
         tries=_tries(job, whys, now, is_parked=chosen is Fate.PARK),
-        failure=_failure(job, whys) if chosen is Fate.DEAD else None,
+        failure=_failure(job, missing, whys) if chosen is Fate.DEAD else None,
         is_solo=has_to_go_alone,
     )
 
@@ -122,16 +125,20 @@ def _entry(why: Unanswered, now: datetime) -> dict[str, Any]:
     }
 
 
-def _failure(job: Backfill, whys: Sequence[Unanswered]) -> Failure:
-    """The word that decided, of those who count; a row that was refused says more than that something is missing."""
+def _failure(job: Backfill, missing: MicrosArray, whys: Sequence[Unanswered]) -> Failure:
+    """The word that decided, of those who count; a refused row of what is missing says more than that something is."""
     count = [why for why in whys if why.code not in OUT_OF_PLAY]
     last = count[telling([why.code for why in count])]
-    if last.code == UNPROVEN and (refused := _refused(job)) is not None:
+    if last.code == UNPROVEN and (refused := _refused(job, missing)) is not None:
         said = f"{refused.provider.name} sent a row that was refused, {refused.reason}: {refused.detail}"
         return Failure("rejected", said, refused.provider.name)
     return Failure(last.code, last.message, last.provider, last.http_status)
 
 
-def _refused(job: Backfill) -> RejectedBar | None:
+def _refused(job: Backfill, missing: MicrosArray) -> RejectedBar | None:
+    """The newest. One of a slot that was filled since is why nothing is missing; a row off the grid is of the slot that it lies in."""
+    spans = spans_of(missing, Interval(job.series.interval).us)
     rows = RejectedBar.objects.filter(series_id=job.series_id, start__gte=job.start, start__lt=job.end)
-    return rows.select_related("provider").order_by("-last_seen_at").first()
+    found = list(rows.select_related("provider").order_by("-last_seen_at"))
+    starts = np.array([to_us(row.start) for row in found if row.start], dtype=np.int64)
+    return next((row for row, is_missing in zip(found, inside(starts, spans), strict=True) if is_missing), None)
