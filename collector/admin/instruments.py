@@ -1,12 +1,12 @@
 """Tiers, instruments and series: what an operator edits."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
@@ -18,7 +18,8 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from collector.admin.bar_browser import BarBrowser
 from collector.admin.coverage_browser import CoverageBrowser
 from collector.core.symbols import is_mic, is_symbol
-from collector.models import Instrument, QuoteSeries, Series, Tier
+from collector.models import Backfill, Instrument, QuoteSeries, Series, Tier
+from collector.selectors.attended import TAKEN_STATES
 from collector.selectors.series import parameters_of
 from collector.services.series import switch
 from providers.admin_tools import KeptByHistory
@@ -33,6 +34,16 @@ class TierAdmin(ModelAdmin):  # type: ignore[misc]  # unfold is published withou
     def get_readonly_fields(self, request: HttpRequest, obj: Tier | None = None) -> tuple[str, ...]:
         """The code is the key: changing it would make a second tier."""
         return ("code",) if obj else ()
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
+        """A tier that left jobs behind counts as protected: without its row no worker claims them, and no cap lets them be requeued."""
+        deleted, counts, perms_needed, protected = super().get_deleted_objects(objs, request)
+        jobs = Backfill.objects.filter(tier__in=[tier.pk for tier in objs], state__in=TAKEN_STATES)
+        left = [
+            format_html("{}: {} backfill jobs of it are open or dead", tier, count)
+            for tier, count in jobs.values_list("tier").annotate(Count("pk")).order_by("tier")
+        ]
+        return deleted, counts, perms_needed, [*protected, *left]
 
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
-from collector.models import Instrument, RejectedBar, Series
+from collector.models import Backfill, Instrument, RejectedBar, Series, Tier
 from providers.market.calendar import get_calendar
 from providers.models import Provider, RoutingPolicy
 from tests.integration.rest.admin_forms import NO_INLINES, form_of
+from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import (
     at,
     make_bar,
@@ -42,6 +43,23 @@ def make_rejected(series: Series, *, seen=None, number: int = 0) -> RejectedBar:
         first_seen_at=seen,
         last_seen_at=seen,
     )
+
+
+class TestTiers:
+    """What instruments matter by."""
+
+    def test_tier_is_kept_while_jobs_are_left_of_it(self, operator):
+        Tier.objects.create(code="T9", lateness_seconds=3, objective=0.1, backfill_cap=10)
+        jobs = Backfill.objects.filter(pk=make_dead(make_series(), job={"tier": "T9"}).pk)
+        delete = reverse("admin:collector_tier_delete", args=["T9"])
+        assert "T9: 1 backfill jobs of it are open or dead" in operator.get(delete).content.decode()
+        for state in ("dead", "queued"):
+            jobs.update(state=state)
+            operator.post(delete, {"post": "yes"})
+            assert Tier.objects.filter(pk="T9").exists()
+        jobs.update(state="done")
+        operator.post(delete, {"post": "yes"})
+        assert not Tier.objects.filter(pk="T9").exists()
 
 
 class TestProviders:
