@@ -37,7 +37,9 @@ class InvalidatedOut(Schema):
     """What became of the range."""
 
     bars: int = Field(description="How many held bars were taken back. Their values stay as revisions.")
-    slots: int = Field(description="How many slots are asked for anew by jobs; those of the live window need none.")
+    slots: int = Field(
+        description="How many slots are asked for anew by jobs; without a provider those of the live window need none."
+    )
     jobs: int
 
 

@@ -55,6 +55,7 @@ def find_gaps(
     end: Bound | None = None,
     unattended: bool = False,
     lost: bool = False,
+    with_live: bool = False,
 ) -> Iterator[Gap]:
     """Gaps by calendar, hours and interval, then by piece of time, series and start. `start` None: all of each life; `end` None: now.
 
@@ -62,7 +63,7 @@ def find_gaps(
     their route. A calendar that can't be had costs its own series only. One statement a kind of series and 32 sessions (`1d`: a
     year); nothing is locked or written.
     `unattended`: without what somebody sees to already (see `collector.selectors.attended`); `lost`: without what live collection
-    still asks for or nobody wants, whether a job has it or not.
+    still asks for or nobody wants, whether a job has it or not; `with_live`: what live collection asks for as well.
     """
     kinds = kinds_of(scope)
     closures = read_closures(since=min((kind.low for kind in kinds), default=now))
@@ -75,7 +76,7 @@ def find_gaps(
             continue
         for piece, gone in pieces:
             edges = {tier: piece.settled_until(now=now, settle_after=wait) for tier, wait in settle.items()}
-            if unattended or lost:
+            if (unattended or lost) and not with_live:
                 live = live_edges(kind.interval, now=now)
                 edges = {tier: min(edge, live[tier]) for tier, edge in edges.items()}
             statement = _UNATTENDED if unattended else _LOST if lost else _MISSING

@@ -18,6 +18,7 @@ from collector.services.backfill_room import lock_room, lock_rooms, rooms
 from providers.api_errors import ApiError
 from providers.models import Provider
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """Whom requeued jobs may ask from now on; None: as before. An empty pin unpins, an empty exclusion excludes nobody."""

@@ -50,7 +50,7 @@ class BadRange:
 
 @dataclass(frozen=True, slots=True)
 class Invalidated:
-    """How many bars were taken back; how many slots are asked for anew, by how many jobs. Slots of the live window need no job."""
+    """How many bars were taken back; how many slots are asked for anew, by how many jobs. Without a pin slots of the live window need none."""
 
     bars: int
     slots: int
@@ -167,7 +167,10 @@ def _end_jobs(bad: BadRange, now: Micros) -> int:
 
 
 def _gaps(bad: BadRange, now: Micros, snapshot: Snapshot) -> list[Gap]:
-    """Oldest first, and with that the history lane's before the recent one's."""
+    """Oldest first, and with that the history lane's before the recent one's.
+
+    Live collection asks those of the policy, and the pinned one may be none of them.
+    """
     found = find_gaps(
         scope=Scope(series_ids=[bad.series.pk]),
         snapshot=snapshot,
@@ -175,6 +178,7 @@ def _gaps(bad: BadRange, now: Micros, snapshot: Snapshot) -> list[Gap]:
         start=bad.span.start,
         end=bad.span.end,
         unattended=True,
+        with_live=bad.provider is not None,
     )
     return sorted(found, key=lambda gap: gap.start)
 

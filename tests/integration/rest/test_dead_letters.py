@@ -300,7 +300,9 @@ class TestDiscard:
         make_job(series, job.start + MINUTE)
         assert refusal(client.post(f"{LIST}/{job.pk}/undo")) == (409, "found_again")
 
-    def test_undo_is_refused_after_the_days_that_a_job_is_kept_for_and_for_what_was_not_discarded(self, client, clock, settings):
+    def test_undo_is_refused_after_the_days_that_a_job_is_kept_for_and_for_what_was_not_discarded(
+        self, client, clock, settings
+    ):
         series = make_series()
         job, dead = make_dead(series), make_dead(series, 1)
         assert refusal(client.post(f"{LIST}/{dead.pk}/undo")) == (409, "not_discarded")

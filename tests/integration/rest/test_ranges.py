@@ -16,6 +16,7 @@ from marketdata_site.observability.clock import now_us
 from ops.models import AuditEntry
 from providers.market.days import day_of
 from providers.market.types import MINUTE_US, to_us
+from providers.models import RoutingPolicy
 from tests.acceptance.collecting.conftest import world  # noqa: F401  # the same fixture
 from tests.builders import minutes, moment, row, us
 from tests.integration.collector.conftest import database  # noqa: F401  # the same fixture
@@ -106,13 +107,26 @@ def test_answer_that_was_on_its_way_fills_no_slot_that_was_missing_then(world, c
 
 def test_silence_that_was_doubted_before_a_range_was_declared_bad_is_no_witness_in_it(world, client, series):  # noqa: F811
     doubted = AbsentSlots(series.pk, SESSION, spans_of(np.array(BAD), MINUTE_US), False, "mute_answer")
-    write_bars(make_write([series], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[doubted]), history_before=0)
+    write_bars(
+        make_write([series], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[doubted]), history_before=0
+    )
     post(client, provider="alpaca")
     world.control.set_fault("mute", vendor="alpaca")
     drain(worker="me", loop=world.loop)
     assert world.asked() == ["alpaca"]
     assert coverage(series)[1] == [], "one silence on its own word"
     assert Backfill.objects.get().state == "retry_wait"
+
+
+def test_pinned_provider_is_asked_for_the_live_window_too_since_it_may_be_in_no_policy(world, client, series, settings):  # noqa: F811
+    settings.LIVE_WINDOW_SECONDS = 3 * 3_600
+    assert post(client) == {"bars": 4, "slots": 0, "jobs": 0}, "live collection asks for them"
+    RoutingPolicy.objects.all().delete()
+    world.policy("polygon")
+    assert post(client, provider="alpaca") == {"bars": 0, "slots": 4, "jobs": 1}
+    drain(worker="me", loop=world.loop)
+    assert world.asked() == ["alpaca"]
+    assert {held(series)[start].provider.name for start in BAD} == {"alpaca"}
 
 
 def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  # noqa: F811
@@ -246,7 +260,9 @@ class TestRevoke:
         alone = spans_of(np.array([us("2025-10-08 14:18"), us("2025-10-08 14:19")]), MINUTE_US)
         doubted = [AbsentSlots(one.pk, SESSION, alone, False, "mute_answer") for one in (self.series, make_series("OTHR"))]
         series = [self.series, Series.objects.get(instrument__symbol="OTHR")]
-        write_bars(make_write(series, [], provider=make_provider("polygon"), asked_at=now_us(), absent=doubted), history_before=0)
+        write_bars(
+            make_write(series, [], provider=make_provider("polygon"), asked_at=now_us(), absent=doubted), history_before=0
+        )
         assert "4 minutes in 1 sessions of 1 series" in self.revoke("--provider", "polygon")
         assert {one.provider.name for one in Absence.objects.all()} == {"alpaca"}
 
