@@ -155,8 +155,12 @@ def undo_discard(*, job_id: int, now: datetime) -> DeadLetter:
         if now >= letter.discarded_at + timedelta(days=days):
             raise _conflict(f"job {job_id} was discarded more than {days} days ago", code="too_late")
         _refuse_found_again(job)
-        Abandonment.objects.filter(
-            series_id=job.series_id, start=job.start, end=job.end, created_at=letter.discarded_at, who=letter.discarded_by
+        Abandonment.objects.filter(  # all that is left of it: some may be wanted again already
+            series_id=job.series_id,
+            start__gte=job.start,
+            end__lte=job.end,
+            created_at=letter.discarded_at,
+            who=letter.discarded_by,
         ).delete()
         Backfill.objects.filter(pk=job_id).update(state=BackfillState.DEAD, finished_at=letter.died_at)
         DeadLetter.objects.filter(pk=job_id).update(discarded_at=None, discarded_by="", discard_reason="")

@@ -69,6 +69,7 @@ def invalidate(bad: BadRange, *, now: Micros, snapshot: Snapshot, is_dry: bool =
         gone = _take_back(bad, now)
         _pin(bad, bars=len(gone), now=now)
         ended = _end_jobs(bad, now)
+        _lift_abandonments(bad)
         want([window])
         free = rooms([bad.series.tier_id])
         gaps = _gaps(bad, now, snapshot)
@@ -164,6 +165,21 @@ def _end_jobs(bad: BadRange, now: Micros) -> int:
     ids = list(jobs.order_by("pk").select_for_update().values_list("pk", flat=True))
     DeadLetter.objects.filter(pk__in=ids).delete()
     return Backfill.objects.filter(pk__in=ids).update(state=BackfillState.DONE, finished_at=from_us(now))
+
+
+# What lies beside the range stays abandoned, by whom and why it was.
+_LIFT = """
+WITH gone AS (DELETE FROM collector_abandonment WHERE series_id = %(series)s AND start < %(end)s AND "end" > %(start)s RETURNING *)
+INSERT INTO collector_abandonment (series_id, start, "end", who, why, created_at, expires_at)
+SELECT series_id, lower(r), upper(r), who, why, created_at, expires_at
+FROM gone, unnest(tstzmultirange(tstzrange(start, "end")) - tstzmultirange(tstzrange(%(start)s, %(end)s))) r
+"""
+
+
+def _lift_abandonments(bad: BadRange) -> None:
+    """Whoever declares a range bad wants it: else its bars would be gone, and nobody would ask for them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LIFT, {"series": bad.series.pk, "start": bad.span.start, "end": bad.span.end})
 
 
 def _gaps(bad: BadRange, now: Micros, snapshot: Snapshot) -> list[Gap]:

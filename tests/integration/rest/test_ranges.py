@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from collector.core.spans import from_multirange, spans_of
-from collector.models import Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation, Series
+from collector.models import Abandonment, Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation, Series
 from collector.services import evidence_revoking
 from collector.services.backfill.draining import drain
 from collector.store import write_bars
@@ -127,6 +127,17 @@ def test_pinned_provider_is_asked_for_the_live_window_too_since_it_may_be_in_no_
     drain(worker="me", loop=world.loop)
     assert world.asked() == ["alpaca"]
     assert {held(series)[start].provider.name for start in BAD} == {"alpaca"}
+
+
+def test_what_was_abandoned_of_the_range_is_wanted_again_and_the_rest_is_not(world, client, series):  # noqa: F811
+    given_up = {"series": series, "who": "me", "why": "thin", "created_at": moment("2025-10-08 15:00")}
+    for start, end in (("14:00", "14:03"), ("14:04", "14:08"), ("14:08", "14:09")):
+        Abandonment.objects.create(start=moment(f"2025-10-08 {start}"), end=moment(f"2025-10-08 {end}"), **given_up)
+    post(client, dry_run="true")
+    assert Abandonment.objects.count() == 3
+    assert post(client) == {"bars": 4, "slots": 4, "jobs": 1}
+    left = [(f"{one.start:%H:%M}", f"{one.end:%H:%M}", one.why) for one in Abandonment.objects.order_by("start")]
+    assert left == [("14:00", "14:02", "thin"), ("14:06", "14:08", "thin"), ("14:08", "14:09", "thin")]
 
 
 def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  # noqa: F811
