@@ -14,6 +14,7 @@ from marketdata_site.observability import clock
 from ops.actors import of_command
 from ops.bulk import operating, planning, reading
 from ops.management.dlq_options import add_asking, add_filters, asking_of, filter_of
+from ops.management.reasons import reason
 from ops.models import BulkKind, BulkOperation, BulkState
 
 LOOKS_EVERY_S = 1.0
@@ -31,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         else:
             one.add_argument("--abandon", action="store_true", help="nobody wants the spans: no scan finds the gaps again")
         one.add_argument("--all", action="store_true", help="needed where no filter is given")
-        one.add_argument("--why", default="", help="kept with the record of it")
+        one.add_argument("--why", type=reason, default="", help="kept with the record of it")
         one.add_argument("--dry-run", action="store_true", help="only say what it would be about")
         one.add_argument("--background", action="store_true", help="do not look on")
     verbs.add_parser("list", help="operations, newest first")
@@ -40,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for word, text in (("pause", "let it rest"), ("resume", "let it go on"), ("cancel", "end it; what is left stays dead")):
         one = verbs.add_parser(word, help=text)
         one.add_argument("operation_id", type=int)
-        one.add_argument("--why", default="", help="kept with the record of it")
+        one.add_argument("--why", type=reason, default="", help="kept with the record of it")
     for word in ("list", "show"):
         verbs.choices[word].add_argument("--json", action="store_true", help="all of it, for programs")
 

@@ -15,6 +15,7 @@ from marketdata_site.observability import clock
 from ops import backfills
 from ops.actors import of_command
 from ops.backfills import Estimate, Range
+from ops.management.reasons import reason
 from providers.api_errors import ApiError
 from providers.market.types import Interval
 
@@ -49,7 +50,7 @@ class Command(BaseCommand):
             metavar="WHEN",
             help="last session date, or the instant before which slots start",
         )
-        parser.add_argument("--why", default="", help="kept with the record of it")
+        parser.add_argument("--why", type=reason, default="", help="kept with the record of it")
         parser.add_argument("--dry-run", action="store_true", help="only say what it would cost")
         parser.add_argument("--no-wait", action="store_true", help="ask, and leave the rest to the workers")
 

@@ -9,6 +9,7 @@ from collector.core.times import parse_instant
 from collector.services.evidence_revoking import Span
 from marketdata_site.observability import clock
 from ops.actors import of_command
+from ops.management.reasons import reason
 from ops.ranges import revoke_silence
 from providers.api_errors import ApiError
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         revoke.add_argument("--from", required=True, metavar="WHEN", help="inclusive, such as 2026-11-20T14:30:00Z")
         revoke.add_argument("--to", required=True, metavar="WHEN", help="exclusive")
         revoke.add_argument("--symbol", nargs="+", help="default: of all series")
-        revoke.add_argument("--why", default="", help="kept with the record of it")
+        revoke.add_argument("--why", type=reason, default="", help="kept with the record of it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises: CommandError that says why it can't be done."""

@@ -11,6 +11,7 @@ from marketdata_site.observability import clock
 from ops.access.issuing import issue, revoke
 from ops.access.scopes import Scope
 from ops.actors import of_command
+from ops.management.reasons import reason
 from ops.models import ApiKey
 from providers.api_errors import ApiError
 
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("name", nargs="?", help="which program will have the key")
         parser.add_argument("--scope", choices=[one.value for one in Scope], default=Scope.READ.value)
         parser.add_argument("--expires", default="90d", metavar="90d", help="hours (12h), days (90d) or never; default: 90d")
-        parser.add_argument("--reason", default="", help="kept in the audit")
+        parser.add_argument("--reason", type=reason, default="", help="kept in the audit")
         instead = parser.add_mutually_exclusive_group()
         instead.add_argument("--list", action="store_true", help="list the keys by their beginnings")
         instead.add_argument("--revoke", metavar="PREFIX", help="end a key; connections that it opened end too")

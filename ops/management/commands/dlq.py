@@ -16,6 +16,7 @@ from ops import dead_letters
 from ops.actors import of_command
 from ops.management import dlq_bulk
 from ops.management.dlq_options import add_asking, add_filters, asking_of, filter_of
+from ops.management.reasons import reason
 from providers.api_errors import ApiError
 
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         _add_requeue(verbs.add_parser("requeue", help="let dead jobs try anew"))
         discard = verbs.add_parser("discard", help="give dead jobs up")
         discard.add_argument("job_id", type=int, nargs="+")
-        discard.add_argument("--why", default="", help="kept with the record of it")
+        discard.add_argument("--why", type=reason, default="", help="kept with the record of it")
         discard.add_argument("--abandon", action="store_true", help="nobody wants the spans: no scan finds the gaps again")
         undo = verbs.add_parser("undo", help="make a discarded job dead again")
         undo.add_argument("job_id", type=int)
@@ -137,7 +138,7 @@ def _add_requeue(parser: ArgumentParser) -> None:
     add_filters(parser)
     parser.add_argument("--limit", type=_positive, default=dead_letters.LIMIT, help="most at once, those that died first first")
     add_asking(parser)
-    parser.add_argument("--why", default="", help="kept with the record of it")
+    parser.add_argument("--why", type=reason, default="", help="kept with the record of it")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be requeued")
 
 

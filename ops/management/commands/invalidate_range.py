@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from collector.core.times import parse_instant
 from marketdata_site.observability import clock
 from ops.actors import of_command
+from ops.management.reasons import reason
 from ops.ranges import RangeOf, invalidate_range
 from providers.api_errors import ApiError
 from providers.market.types import Adjustment, Hours, Interval
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--hours", choices=[one.value for one in Hours])
         parser.add_argument("--adjustment", choices=[one.value for one in Adjustment])
         parser.add_argument("--provider", help="only its values count in the range from now on; default: of whoever is asked")
-        parser.add_argument("--reason", required=True, help="why the range is bad; kept with it")
+        parser.add_argument("--reason", type=reason, required=True, help="why the range is bad; kept with it")
         parser.add_argument("--dry-run", action="store_true", help="only count")
 
     def handle(self, *args: Any, **options: Any) -> None:

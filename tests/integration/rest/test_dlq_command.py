@@ -91,6 +91,27 @@ def test_discard_gives_up_what_is_dead_and_undo_brings_it_back():
         run("undo", job.pk)
 
 
+SPAN = ("--from", "2026-11-20T14:30:00Z", "--to", "2026-11-20T15:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("dlq", "discard", "1", "--why"),
+        ("dlq", "requeue", "1", "--why"),
+        ("dlq", "bulk", "requeue", "--all", "--why"),
+        ("dlq", "bulk", "pause", "1", "--why"),
+        ("backfill", "AAPL", *SPAN, "--why"),
+        ("invalidate_range", "AAPL", *SPAN, "--reason"),
+        ("coverage", "revoke", "--provider", "polygon", *SPAN, "--why"),
+        ("create_api_key", "desk", "--scope", "read", "--reason"),
+    ],
+)
+def test_reason_that_is_longer_than_is_kept_is_refused_by_its_length(arguments):
+    with pytest.raises(CommandError, match="expected 300 characters at most, got 301"):
+        call_command(*arguments, "x" * 301, stdout=StringIO())
+
+
 def test_stats_tell_depth_age_and_causes():
     assert run("stats") == "no job is dead\n"
     make_dead(make_series())
