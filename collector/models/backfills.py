@@ -24,7 +24,7 @@ class BackfillState(models.TextChoices):
     PARKED = "parked", "parked"
     """By its worker when nobody could be asked (budget, quota, every breaker open); no attempt is burnt; claimed after `due_at`."""
     DONE = "done", "done"
-    """By its worker, or because its span got covered another way. Deleted after MARKETDATA_BACKFILL_KEEP_DAYS."""
+    """By its worker, or because its span got covered another way or was declared bad. Deleted after MARKETDATA_BACKFILL_KEEP_DAYS."""
     DEAD = "dead", "dead"
     """By its worker or the reaper, with a `DeadLetter`; an operator requeues or discards it, a covered span resolves it. Kept until then."""
     DISCARDED = "discarded", "discarded"

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 
 from collector import metrics
 from collector import store_sql as sql
@@ -15,9 +16,10 @@ from collector.announcing import announce
 from collector.core.messages import SeriesLabel
 from collector.core.spans import from_multirange
 from collector.models import Backfill, BackfillState, Coverage, DeadLetter, RangeInvalidation, Series, Withdrawal
-from collector.models.backfills import WAITING_STATES, Lane
+from collector.models.backfills import Lane
 from collector.queues import ring_drain
 from collector.selectors.asked_ranges import Window, windows_of
+from collector.selectors.attended import TAKEN_STATES
 from collector.selectors.gaps import Gap, find_gaps
 from collector.selectors.scopes import Scope
 from collector.services import gap_rows
@@ -60,7 +62,7 @@ class Invalidated:
 def invalidate(bad: BadRange, *, now: Micros, snapshot: Snapshot, is_dry: bool = False) -> Invalidated:
     """Take back, pin, and make jobs: all or nothing, in one transaction; rings the drain and tells the feed on commit.
 
-    Jobs that wait or are dead within the range are ended: the new ones ask for the same. `is_dry`: only count.
+    Jobs that are open or dead within the range are ended: the new ones ask for the same. `is_dry`: only count.
     Raises: ApiError when the range can't be asked for anew, or its jobs don't fit under their cap.
     """
     window = _window(bad, now)
@@ -158,13 +160,16 @@ def _pin(bad: BadRange, *, bars: int, now: Micros) -> None:
 
 
 def _end_jobs(bad: BadRange, now: Micros) -> int:
-    """How many. What they ask for beside the range is found again by the next scan. A job that runs is its worker's to judge."""
-    jobs = Backfill.objects.filter(
-        series=bad.series, start__lt=bad.span.end, end__gt=bad.span.start, state__in=[*WAITING_STATES, BackfillState.DEAD]
-    )
+    """How many. What they ask for beside the range is found again by the next scan.
+
+    One that runs is taken from its worker, by its lease: what that asked for counts for nothing, and its next try would ask everybody.
+    """
+    jobs = Backfill.objects.filter(series=bad.series, start__lt=bad.span.end, end__gt=bad.span.start, state__in=TAKEN_STATES)
     ids = list(jobs.order_by("pk").select_for_update().values_list("pk", flat=True))
     DeadLetter.objects.filter(pk__in=ids).delete()
-    return Backfill.objects.filter(pk__in=ids).update(state=BackfillState.DONE, finished_at=from_us(now))
+    return Backfill.objects.filter(pk__in=ids).update(
+        state=BackfillState.DONE, finished_at=from_us(now), lease=F("lease") + 1, leased_until=None, worker=""
+    )
 
 
 # What lies beside the range stays abandoned, by whom and why it was.

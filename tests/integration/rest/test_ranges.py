@@ -8,8 +8,12 @@ from django.core.management import CommandError, call_command
 
 from collector.core.spans import from_multirange, spans_of
 from collector.models import Abandonment, Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation, Series
+from collector.models.backfills import Lane
 from collector.services import evidence_revoking
+from collector.services.backfill.claiming import claim
 from collector.services.backfill.draining import drain
+from collector.services.backfill.judging import broken
+from collector.services.backfill.settling import settle
 from collector.store import write_bars
 from collector.store_batch import AbsentSlots
 from marketdata_site.observability.clock import now_us
@@ -197,6 +201,20 @@ def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(wo
         "halted",
     )
     assert (bad.bars, bad.provider, bad.why) == (4, None, "halted")
+
+
+def test_job_that_runs_in_the_range_is_taken_from_its_worker_or_its_slots_would_not_be_the_pinned_providers(
+    world, client, series
+):  # noqa: F811
+    at = moment("2025-10-08 16:00")
+    span = {"series": series, "start": moment("2025-10-08 14:02"), "end": moment("2025-10-08 14:09"), "slots": 7, "tier": "T0"}
+    running = Backfill.objects.create(due_at=at, found_at=at, **span)
+    batch = claim(lane=Lane.RECENT, tiers=["T0"], now=at, worker="me")
+    assert post(client, provider="alpaca") == {"bars": 4, "slots": 4, "jobs": 1}
+    assert settle([broken(job, error="late", is_alone=True, now=at) for job in batch.jobs], now=at) == 0
+    running.refresh_from_db()
+    assert (running.state, running.leased_until, running.tries) == ("done", None, [])
+    assert Backfill.objects.exclude(pk=running.pk).get().pinned_provider == "alpaca"
 
 
 REFUSALS = [
