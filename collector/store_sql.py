@@ -15,6 +15,7 @@ from django.db import connection
 from collector.core.bars import Rejection
 from collector.core.pins import Pin
 from collector.core.spans import Spans, to_literal
+from collector.core.texts import storable
 from providers.market.types import Micros, from_us, to_us
 
 
@@ -260,8 +261,8 @@ def add_rejections(
             provider_id,
             _moment(r.start),
             r.reason,
-            _storable(r.detail[:500]),
-            _storable(r.raw[:4000]),
+            storable(r.detail[:500]),
+            storable(r.raw[:4000]),
             key[1],
             1,
             now,
@@ -278,11 +279,6 @@ def add_rejections(
                SET times_seen = r.times_seen + 1, last_seen_at = excluded.last_seen_at""",
             values,
         )
-
-
-def _storable(text: str) -> str:
-    """A vendor may send what no Postgres text can hold (NUL, half a surrogate pair): spelled out instead of costing the batch."""
-    return text.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()
 
 
 def _moment(micros: Micros | None) -> datetime | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from collector.core.spans import inside
+from collector.core.texts import storable
 from collector.models.backfills import Backfill, Lane
 from collector.selectors.evidence import covered
 from collector.selectors.expected import ExpectedSlots, expected_slots
@@ -47,7 +48,7 @@ def _after(error: Exception, batch: Batch) -> list[Ending]:
     if is_outage(error):
         return [given_back(job, now=now()) for job in batch.jobs]
     log.exception("a batch of %d jobs broke", len(batch.jobs), extra={"action": "backfill_broke"})
-    said, is_alone = redact(traceback.format_exc()), len(batch.jobs) == 1
+    said, is_alone = storable(redact(traceback.format_exc())), len(batch.jobs) == 1
     return [broken(job, error=said, is_alone=is_alone, now=now()) for job in batch.jobs]
 
 
