@@ -11,7 +11,9 @@ BACKFILL_QUEUES = "backfill,verify"
 MAINTENANCE_QUEUES = "maintenance"
 """A worker of its own: a backfill may wait for minutes until a budget lets it go on."""
 
-DEMO_CREDENTIALS = dict.fromkeys(("POLYGON_API_KEY", "ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY", "TWELVE_DATA_API_KEY"), "demo")
+DEMO_CREDENTIALS = dict.fromkeys(
+    ("POLYGON_API_KEY", "ALPACA_API_KEY_ID", "ALPACA_API_SECRET_KEY", "TWELVE_DATA_API_KEY"), "demo"
+)
 """What the simulated vendors take for a key; a real one in the environment is left alone."""
 
 WORKER_ENVIRONMENT = {

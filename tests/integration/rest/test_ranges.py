@@ -204,8 +204,10 @@ def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(wo
 
 
 def test_job_that_runs_in_the_range_is_taken_from_its_worker_or_its_slots_would_not_be_the_pinned_providers(
-    world, client, series
-):  # noqa: F811
+    world,  # noqa: F811
+    client,
+    series,
+):
     at = moment("2025-10-08 16:00")
     span = {"series": series, "start": moment("2025-10-08 14:02"), "end": moment("2025-10-08 14:09"), "slots": 7, "tier": "T0"}
     running = Backfill.objects.create(due_at=at, found_at=at, **span)
