@@ -14,6 +14,11 @@ def _behind(share: str) -> Alert:
 GAP_VIOLATION = [
     quiet("a little under the objective", {RATE_T0: "0.0045x20"}, at="10m"),
     quiet("one bad sample among ten good ones", {RATE_T0: "0x12 0.02 0x12"}, at="8m"),
+    quiet(
+        "two bad samples, which are all that a new web process has seen",
+        {RATE_T0: "0x12 stale", RATE_T0.replace('"a"', '"b"'): "_x13 0.01 0.01 0x12"},
+        at="7m30s",
+    ),
     quiet("another tier", {'slo_gap_violation_rate{tier="T1",interval="1m"}': "0.4x20"}, at="10m"),
     fires("over the objective", {RATE_T0: "0.007x20"}, _behind("0.7%"), at="10m"),
     fires(
