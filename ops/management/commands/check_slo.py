@@ -10,10 +10,11 @@ from django.db import Error
 
 from collector.core.times import parse_instant
 from collector.models import Tier
+from collector.selectors.kept import months_kept_from
 from marketdata_site.observability import clock
 from ops.slo.checking import Report, check
 from ops.slo.table import as_json, as_text
-from providers.market.types import to_us
+from providers.market.types import from_us, to_us
 from providers.services import policies
 
 MISSED, CANT_TELL = 1, 2
@@ -72,4 +73,8 @@ def _instant(text: str, *, now: int) -> int:
         raise CommandError(f"--at: {error}", returncode=CANT_TELL) from None
     if at > now:
         raise CommandError(f"--at: expected a past time, got {text}", returncode=CANT_TELL)
+    kept = months_kept_from(now)
+    if kept is not None and at < kept:  # what was deleted would count as never held
+        said = f"bars are kept from {from_us(kept):%Y-%m-%d} on (MARKETDATA_BAR_KEEP_DAYS), got {text}"
+        raise CommandError(f"--at: {said}", returncode=CANT_TELL)
     return at

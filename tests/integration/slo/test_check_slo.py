@@ -144,6 +144,17 @@ def test_bars_of_later_say_nothing_of_a_past_time(capsys: pytest.CaptureFixture[
         assert check(capsys, "--at", at)[0] == status, at
 
 
+def test_time_of_which_bars_are_deleted_can_not_be_told(capsys: pytest.CaptureFixture[str], settings) -> None:
+    make_series()
+    settings.BAR_KEEP_DAYS = 30
+    status, said = check(capsys, "--at", "2025-08-29T15:00:00Z")
+    assert (status, said) == (
+        CANT_TELL,
+        "--at: bars are kept from 2025-09-01 on (MARKETDATA_BAR_KEEP_DAYS), got 2025-08-29T15:00:00Z",
+    )
+    assert check(capsys, "--at", "2025-09-02T15:00:00Z")[0] != CANT_TELL
+
+
 def test_cause_of_a_past_time_is_not_made_up(capsys: pytest.CaptureFixture[str]) -> None:
     make_many(1, "2025-10-07 15:00")
     (one,) = json.loads(check(capsys, "--json", "--at", "2025-10-07T16:00:00Z")[1])["objectives"]
