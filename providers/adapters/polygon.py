@@ -7,7 +7,8 @@ Quirks that this file knows:
 - `limit` counts base aggregates (minutes, days) that were read, not rows: any answer may page. `next_url` may name another
   host of the vendor and carries no key: its path and query are asked of the account's own host, with the key in a header
   again.
-- A delayed plan answers `status: DELAYED` with the same payload.
+- A delayed plan answers `status: DELAYED` with the same payload, whatever is asked. It runs 15 minutes behind: of a window that
+  ended long before, by the answer's own `Date`, such an answer is as complete as any.
 - A daily bar is stamped at midnight of the exchange, `prev` and grouped answers at the close.
 - An unknown ticker answers like a quiet one: 200, no `results`. So nothing here can tell them apart.
 - Crypto, FX, index and option tickers carry a prefix; indices have no volume, vwap or trade count.
@@ -29,7 +30,16 @@ from providers.adapter import Account, BarPage, HttpRequest, HttpResponse, Limit
 from providers.adapters import polygon_quotes
 from providers.errors import MalformedAnswer, NotEntitled, ProviderError, UnknownSymbol, UnsupportedRequest
 from providers.market.quotes import QuoteQuery
-from providers.market.types import SECOND_US, Adjustment, AssetClass, BarBatch, BarQuery, FeedScope, Interval
+from providers.market.types import (
+    MINUTE_US,
+    SECOND_US,
+    Adjustment,
+    AssetClass,
+    BarBatch,
+    BarQuery,
+    FeedScope,
+    Interval,
+)
 from providers.parsing import (
     BarRow,
     LenientBars,
@@ -46,7 +56,7 @@ from providers.parsing import (
     within,
 )
 from providers.quote_adapter import QuoteLimits, QuotePage
-from providers.refusals import refusal
+from providers.refusals import refusal, vendor_time_us
 from providers.registry import register
 
 _SPANS = {
@@ -64,6 +74,8 @@ _NEW_YORK = ZoneInfo("America/New_York")
 _MS_US = SECOND_US // 1000
 _BARS_PATH = "/v2/aggs/"
 _SUCCESS = ("OK", "DELAYED")
+_LONGEST_DELAY_US = 30 * MINUTE_US
+"""Twice what the plans say."""
 
 
 class _Row(BarRow, kw_only=True, gc=False):
@@ -147,7 +159,7 @@ class Polygon:
         return BarPage(
             batch=within(batch, query=query),
             next=self._next_page(answer, account),
-            is_delayed=answer.status == "DELAYED" or (answer.ticker is not None and (answer.count or 0) > sent),
+            is_delayed=_is_behind(answer, response, query) or (answer.ticker is not None and (answer.count or 0) > sent),
         )
 
     def quotes_request(self, query: QuoteQuery, account: Account) -> HttpRequest:
@@ -248,6 +260,12 @@ def _count(value: object) -> int | None:
         return round(number(value, name="resultsCount"))
     except ValueError:
         return None
+
+
+def _is_behind(answer: _Answer, response: HttpResponse, query: BarQuery) -> bool:
+    """Whether the plan's delay reaches into the window; without a `Date` nobody knows."""
+    answered_at = vendor_time_us(response.headers) if answer.status == "DELAYED" else None
+    return answer.status == "DELAYED" and (answered_at is None or query.end > answered_at - _LONGEST_DELAY_US)
 
 
 def _nothing(answer: _Answer) -> BarBatch:

@@ -210,6 +210,22 @@ def test_delayed_answer_says_so() -> None:
     assert not parse(answer(ROW)).is_delayed
 
 
+@pytest.mark.parametrize(
+    ("date", "is_delayed"),
+    [
+        ("Thu, 04 Jan 2024 00:29:59 GMT", True),  # the window ended at midnight
+        ("Thu, 04 Jan 2024 00:30:00 GMT", False),
+        ("Mon, 04 Mar 2024 00:00:00 GMT", False),
+        ("Wed, 03 Jan 2024 20:00:00 GMT", True),
+        ("soon", True),
+    ],
+)
+def test_delay_of_a_plan_says_nothing_about_a_window_that_is_long_over(date: str, is_delayed: bool) -> None:
+    assert parse(answer(ROW, status="DELAYED"), date=date).is_delayed is is_delayed
+    assert parse(answer(status="DELAYED"), date=date).is_delayed is is_delayed
+    assert not parse(answer(ROW), date=date).is_delayed
+
+
 def test_page_with_fewer_rows_than_it_counts_proves_no_absence() -> None:
     page = parse(answer(ROW, resultsCount=2))
     assert (len(page.batch), page.is_delayed) == (1, True)
