@@ -8,7 +8,15 @@ from itertools import product
 import pytest
 
 from providers.adapter import Account, Adapter, HttpResponse, Limits, check_supported, windows
-from providers.errors import AuthFailed, MalformedAnswer, ProviderError, RetryableError, UnsupportedRequest
+from providers.errors import (
+    AuthFailed,
+    MalformedAnswer,
+    NotEntitled,
+    ProviderError,
+    RetryableError,
+    UnknownSymbol,
+    UnsupportedRequest,
+)
 from providers.market.types import DAY_US, MINUTE_US, Adjustment, AssetClass, BarQuery, Interval
 from providers.registry import adapter_names, get_adapter
 from tests.contract.asking import SECRET, WIDE_START, account_of, first_request, query_of, read_bars
@@ -123,6 +131,14 @@ def test_refusal_in_any_form_is_one_of_ours(adapter: Adapter, status: int, body:
     if status >= 500 or status == 429:
         assert caught.value.retryable
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 404, 422, 429, 500, 503])
+def test_page_of_a_proxy_says_nothing_about_key_plan_or_symbol(adapter: Adapter, status: int) -> None:
+    body = PAGE.replace(b"{}", b"<p>403 Forbidden: invalid API key, symbol not found, upgrade your plan</p>")
+    with pytest.raises(ProviderError) as caught:
+        read_bars(adapter, HttpResponse(status, {}, body), a_query(adapter), account_of(adapter))
+    assert not isinstance(caught.value, AuthFailed | NotEntitled | UnknownSymbol)
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 422, 429, 500])
