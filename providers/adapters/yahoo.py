@@ -14,7 +14,7 @@ Quirks that this file knows:
 - A daily stamp is the session's open, for pairs and coins midnight of `meta.exchangeTimezoneName`; `meta.gmtoffset` is today's.
 - Hours of stocks begin at 09:30 on the wall, not on the clock's hours: they are not offered, finer bars build them.
 - Bars of 1m are kept for 30 days and 7 days of them a request, up to 30m for 60 days, 1h for 730 days.
-- A volume of 0 is also sent where none is known, as for all currencies.
+- A volume of 0 is also sent where none is known, as in each row of currencies, whose volume is therefore not read.
 """
 
 import re
@@ -106,6 +106,7 @@ class Yahoo:
         can_say_null_volume=False,
         feed_scopes=frozenset({FeedScope.CONSOLIDATED}),
         terms=(
+            Terms(asset_classes=frozenset({AssetClass.FX}), has_volume=False),
             Terms(
                 intervals=frozenset({Interval.M5, Interval.M15, Interval.M30}),
                 history=timedelta(days=60),
@@ -169,10 +170,12 @@ class Yahoo:
         _check_meta(meta, query)
         columns = _columns(result)
         finished = _without_running(columns, meta, query)
+        is_day_running = query.interval is Interval.D1 and finished is not columns
+        if query.asset_class is AssetClass.FX:
+            finished = {key: column for key, column in finished.items() if key != "v"}
         batch = batch_of_columns(finished, symbol=query.symbols[0], names=_NAMES)
         if query.interval is Interval.D1:
             batch = to_session_dates(batch, zone=_zone(meta))
-        is_day_running = query.interval is Interval.D1 and finished is not columns
         return BarPage(batch=within(batch, query=query), is_delayed=is_day_running)
 
 

@@ -45,10 +45,10 @@ def lines(*runs):
 
 def test_each_cell_says_the_outcome_the_columns_and_the_account():
     days = replace(GOOD, interval="1d")
-    said = lines(run("tiingo", GOOD, FX, days), run("yahoo", GOOD, replace(FX, columns=GOOD.columns, different=3), days))
+    said = lines(run("tiingo", GOOD, FX, days), run("yahoo", GOOD, replace(FX, different=3), days))
     assert said[0] == "series tiingo yahoo"
     assert said[2] == "SPY 1m same pv iex [1] same pv0 split"
-    assert said[3] == "USDJPY 1m same p DIFFERS pv0 split"
+    assert said[3] == "USDJPY 1m same p DIFFERS p split"
     assert said[4] == "SPY 1d same pv same pv0 split"
     assert said[6] == ("[1] only 2020-12-15 to 2020-12-16: tiingo has 1m bars of equity since 2017-05-01, asked for older ones")
 

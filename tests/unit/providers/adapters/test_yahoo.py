@@ -233,6 +233,13 @@ def test_another_symbol_than_asked_is_malformed_unless_it_is_the_same_pair() -> 
     assert len(parse(chart(T0, meta={"symbol": "INR=X"}), pair).batch) == 1
 
 
+@pytest.mark.parametrize(("asset_class", "volume"), [(AssetClass.FX, "nan"), (AssetClass.CRYPTO, "0.0")])
+def test_volume_of_currencies_is_unknown_and_not_zero(asset_class: AssetClass, volume: str) -> None:
+    query = replace(QUERY, symbols=("EURUSD=X",), asset_class=asset_class)
+    batch = parse(chart(T0, meta={"symbol": "EURUSD=X"}, volume=[0]), query).batch
+    assert ([str(v) for v in batch.volume.tolist()], batch.malformed) == ([volume], ())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_arrays_of_unequal_length_are_malformed_even_beside_a_running_row(name: str) -> None:
     with pytest.raises(MalformedAnswer, match="equal length"):
