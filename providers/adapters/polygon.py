@@ -7,8 +7,8 @@ Quirks that this file knows:
 - `limit` counts base aggregates (minutes, days) that were read, not rows: any answer may page. `next_url` may name another
   host of the vendor and carries no key: its path and query are asked of the account's own host, with the key in a header
   again.
-- A delayed plan answers `status: DELAYED` with the same payload, whatever is asked. It runs 15 minutes behind: of a window that
-  ended long before, by the answer's own `Date`, such an answer is as complete as any.
+- A delayed plan answers `status: DELAYED` with the same payload, whatever is asked. It runs 15 minutes behind, or to the end of
+  the day: of a window that ended long before, by the answer's own `Date`, such an answer is as complete as any.
 - A daily bar is stamped at midnight of the exchange, `prev` and grouped answers at the close.
 - An unknown ticker answers like a quiet one: 200, no `results`. So nothing here can tell them apart.
 - Crypto, FX, index and option tickers carry a prefix; indices have no volume, vwap or trade count.
@@ -74,8 +74,8 @@ _NEW_YORK = ZoneInfo("America/New_York")
 _MS_US = SECOND_US // 1000
 _BARS_PATH = "/v2/aggs/"
 _SUCCESS = ("OK", "DELAYED")
-_LONGEST_DELAY_US = 30 * MINUTE_US
-"""Twice what the plans say."""
+_LONGEST_DELAY_US = 11 * 60 * MINUTE_US
+"""Plans run 15 minutes behind, those of end-of-day data until midnight in New York; the reading on the next morning is later."""
 
 
 class _Row(BarRow, kw_only=True, gc=False):

@@ -213,8 +213,8 @@ def test_delayed_answer_says_so() -> None:
 @pytest.mark.parametrize(
     ("date", "is_delayed"),
     [
-        ("Thu, 04 Jan 2024 00:29:59 GMT", True),  # the window ended at midnight
-        ("Thu, 04 Jan 2024 00:30:00 GMT", False),
+        ("Thu, 04 Jan 2024 10:59:59 GMT", True),  # the window ended at midnight
+        ("Thu, 04 Jan 2024 11:00:00 GMT", False),
         ("Mon, 04 Mar 2024 00:00:00 GMT", False),
         ("Wed, 03 Jan 2024 20:00:00 GMT", True),
         ("soon", True),
