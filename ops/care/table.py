@@ -28,6 +28,8 @@ def look_as_text(look: Look) -> Iterable[str]:
 def turn_as_text(turn: Turn) -> Iterable[str]:
     """What was made, dropped and deleted, and what is left for the next turn."""
     yield from (f"made {name}" for name in turn.made)
+    if turn.fault:
+        yield f"partitions could not be made ahead: {turn.fault}"
     for one in turn.dropped:
         yield from (f"dropped {size.table}, about {size.rows:,} rows" for size in one.partitions)
         if one.rows:
@@ -49,7 +51,7 @@ def look_as_data(look: Look) -> dict[str, Any]:
 
 def turn_as_data(turn: Turn) -> dict[str, Any]:
     """The same for a program."""
-    return {"made": turn.made, "dropped": [_dropped_as_data(one) for one in turn.dropped]}
+    return {"made": turn.made, "fault": turn.fault or None, "dropped": [_dropped_as_data(one) for one in turn.dropped]}
 
 
 def _cells(state: State) -> tuple[str, ...]:

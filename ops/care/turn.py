@@ -32,18 +32,29 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What was done: the partitions made, and each kind."""
+    """What was done: the partitions made, and each kind. `fault`: why none could be made."""
 
     made: list[str]
     dropped: list[Dropped]
+    fault: str = ""
 
 
 def take_care(*, now: datetime, kinds: Sequence[Kind] = KINDS, seconds: float = SECONDS_A_KIND) -> Turn:
     """Do a turn. Killed or run by several at once it does no harm; call it outside of a transaction."""
-    made = make_ahead(now=now)
+    made, fault = _make(now)
+    return Turn(made, [_drop(kind, now, seconds) for kind in kinds], fault)
+
+
+def _make(now: datetime) -> tuple[list[str], str]:
+    """What was made, and why the rest was not. A full disk takes no new tables, and only what is dropped makes room on it."""
+    try:
+        made = make_ahead(now=now)
+    except DatabaseError as error:
+        log.error("partitions could not be made ahead: %s", error, extra={"action": "care_failed"})
+        return [], str(error).strip()
     if made:
         log.info("made the partitions %s", ", ".join(made), extra={"action": "partitions_made"})
-    return Turn(made, [_drop(kind, now, seconds) for kind in kinds])
+    return made, ""
 
 
 def _drop(kind: Kind, now: datetime, seconds: float) -> Dropped:

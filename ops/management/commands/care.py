@@ -42,12 +42,16 @@ class Command(BaseCommand):
         if is_json:
             done = {} if turn is None else turn_as_data(turn)
             self.stdout.write(json.dumps(look_as_data(found) | done, indent=2))
-        if turn is not None and (faults := [one.kind for one in turn.dropped if one.fault]):
+        if turn is not None and (faults := _faults(turn)):
             raise CommandError(f"could not be looked after: {', '.join(faults)}")
 
     def _tell(self, lines: Any) -> None:
         for line in lines:
             self.stdout.write(line)
+
+
+def _faults(turn: Turn) -> list[str]:
+    return [*(["partitions ahead"] if turn.fault else []), *(one.kind for one in turn.dropped if one.fault)]
 
 
 def _record(turn: Turn, table: str | None) -> None:

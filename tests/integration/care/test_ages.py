@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from collector.models import Backfill, DeadLetter, FeedBatch, Incident
 from ops.care import rows as care_rows
@@ -125,3 +126,20 @@ def test_kind_that_fails_is_told_and_holds_up_no_other(
     assert "feed-batches could not be looked after" in caplog.text
     with pytest.raises(Exception, match="could not be looked after: feed-batches"):
         call_command("care")
+
+
+def test_what_is_past_its_age_goes_also_where_no_partition_can_be_made(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(**_: Any) -> list[str]:
+        raise OperationalError("could not extend file: No space left on device")
+
+    monkeypatch.setattr("ops.care.turn.make_ahead", full)
+    MAKE["marks"](NOW - timedelta(days=9))
+    done = take_care(now=NOW)
+    assert done.fault == "could not extend file: No space left on device"
+    assert {one.kind: one.rows for one in done.dropped}["marks"] == 1
+    assert "partitions could not be made ahead: could not extend file" in caplog.text
+    with pytest.raises(CommandError, match="could not be looked after: partitions ahead"):
+        call_command("care")
+    assert "partitions could not be made ahead: could not extend file" in capsys.readouterr().out
