@@ -141,6 +141,15 @@ def test_every_port_is_the_one_that_is_listened_to() -> None:
         assert listening[name] == str(DEFAULT_PORT)
 
 
+def test_traces_leave_half_of_each_home_to_the_counters() -> None:
+    (home,) = [text for text in OURS["live"]["tmpfs"] if text.startswith("/data:")]
+    assert int(OURS["live"]["environment"]["VIZ_KEEP_MB"]) <= int(re.findall(r"size=(\d+)m", home)[0]) / 2
+    (config,) = of_kind("ConfigMap")
+    for _, pod, _ in pods():
+        limits = {one["name"]: one["emptyDir"]["sizeLimit"] for one in pod["volumes"]}
+        assert int(config["data"]["VIZ_KEEP_MB"]) <= int(limits["home"].removesuffix("Mi")) / 2
+
+
 def health_checks() -> dict[str, list[str]]:
     """Commands that a container engine asks whether a web server is well."""
     (words,) = re.findall(r"^HEALTHCHECK .*?(\[.*?\])$", (PROJECT / "Dockerfile").read_text(), re.MULTILINE | re.DOTALL)
