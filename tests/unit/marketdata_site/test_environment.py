@@ -92,10 +92,11 @@ def test_programs_that_celery_starts_use_the_same_broker_as_those_of_manage_py()
 
 
 SHOW = "from marketdata_site import settings as s; print(s.ALLOWED_HOSTS, s.CSRF_TRUSTED_ORIGINS, s.LOGGING['root']['level'])"
+SHOW_COOKIES = "from marketdata_site import settings as s; print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
 
 
-def settings_with(**variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", SHOW]
+def settings_with(show: str = SHOW, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", show]
     return subprocess.run(command, cwd=PROJECT, env=os.environ | variables, capture_output=True, text=True, check=False)
 
 
@@ -112,3 +113,12 @@ def test_lists_may_have_spaces_behind_their_commas_and_a_level_may_be_empty_or_i
 def test_level_that_is_none_is_refused_with_its_variable() -> None:
     said = settings_with(MARKETDATA_LOG_LEVEL="loud").stderr
     assert "MARKETDATA_LOG_LEVEL must be INFO or DEBUG or WARNING or ERROR, got 'loud'" in said
+
+
+@pytest.mark.parametrize(
+    ("origins", "is_secure"),
+    [("", False), ("https://a.example", True), ("https://a.example,http://b.example", False)],
+)
+def test_cookies_are_for_tls_alone_where_every_origin_that_is_named_has_it(origins: str, is_secure: bool) -> None:
+    said = settings_with(SHOW_COOKIES, DJANGO_CSRF_TRUSTED_ORIGINS=origins).stdout.strip()
+    assert said == f"{is_secure} {is_secure}"
