@@ -29,7 +29,7 @@ def turn_as_text(turn: Turn) -> Iterable[str]:
     """What was made, dropped and deleted, and what is left for the next turn."""
     yield from (f"made {name}" for name in turn.made)
     if turn.fault:
-        yield f"partitions could not be made ahead: {turn.fault}"
+        yield turn.fault
     for one in turn.dropped:
         yield from (f"dropped {size.table}, about {size.rows:,} rows" for size in one.partitions)
         if one.rows:

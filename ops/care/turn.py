@@ -4,14 +4,15 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError
 
 from collector.feed.ring import FeedUnavailable
 from collector.services.partitions_ahead import make_ahead
 from ops.care.kinds import KINDS, Kind
-from ops.care.periods import Periods, Size
+from ops.care.periods import GRACE, Periods, Size
+from ops.health.database import seconds_ahead
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What was done: the partitions made, and each kind. `fault`: why none could be made."""
+    """What was done: the partitions made, and each kind. `fault`: what went wrong with all of it, in a sentence."""
 
     made: list[str]
     dropped: list[Dropped]
@@ -42,6 +43,10 @@ class Turn:
 def take_care(*, now: datetime, kinds: Sequence[Kind] = KINDS, seconds: float = SECONDS_A_KIND) -> Turn:
     """Do a turn. Killed or run by several at once it does no harm; call it outside of a transaction."""
     made, fault = _make(now)
+    if (ahead := seconds_ahead()) > GRACE.total_seconds():
+        fault = f"nothing is dropped: this machine's clock is {timedelta(seconds=round(ahead))} ahead of that of Postgres"
+        log.error("%s", fault, extra={"action": "care_failed"})
+        return Turn(made, [], fault)
     return Turn(made, [_drop(kind, now, seconds) for kind in kinds], fault)
 
 
@@ -50,8 +55,9 @@ def _make(now: datetime) -> tuple[list[str], str]:
     try:
         made = make_ahead(now=now)
     except DatabaseError as error:
-        log.error("partitions could not be made ahead: %s", error, extra={"action": "care_failed"})
-        return [], str(error).strip()
+        fault = f"partitions could not be made ahead: {str(error).strip()}"
+        log.error("%s", fault, extra={"action": "care_failed"})
+        return [], fault
     if made:
         log.info("made the partitions %s", ", ".join(made), extra={"action": "partitions_made"})
     return made, ""

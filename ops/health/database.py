@@ -79,7 +79,16 @@ def look_at_partitions(*, now: datetime) -> Finding:
 
 
 def look_at_clock(*, seconds: Callable[[], float] = time.time) -> Finding:
-    """How far this machine's clock and that of Postgres are apart. MARKETDATA_CLOCK_OFFSET is no drift: the machine's clock is read.
+    """How far this machine's clock and that of Postgres are apart. MARKETDATA_CLOCK_OFFSET is no drift: the machine's clock is read."""
+    ahead = seconds_ahead(seconds=seconds)
+    if abs(ahead) > MOST_APART_SECONDS:
+        side = "behind" if ahead < 0 else "ahead of"
+        return error(f"this machine's clock is {abs(ahead):.1f} s {side} that of Postgres", advice=CLOCK_ADVICE)
+    return fine(f"the clocks of this machine and of Postgres are {abs(ahead):.1f} s apart")
+
+
+def seconds_ahead(*, seconds: Callable[[], float] = time.time) -> float:
+    """How far this machine's clock is ahead of that of Postgres; negative: behind.
 
     The answer is as old as its way took at most; only what that can't explain counts.
     """
@@ -89,8 +98,4 @@ def look_at_clock(*, seconds: Callable[[], float] = time.time) -> Finding:
         row = cursor.fetchone()
     after = seconds()
     theirs = float(row[0]) if row else 0.0
-    apart = max(theirs - after, before - theirs, 0.0)
-    if apart > MOST_APART_SECONDS:
-        side = "behind" if theirs > after else "ahead of"
-        return error(f"this machine's clock is {apart:.1f} s {side} that of Postgres", advice=CLOCK_ADVICE)
-    return fine(f"the clocks of this machine and of Postgres are {apart:.1f} s apart")
+    return before - theirs if before > theirs else min(after - theirs, 0.0)

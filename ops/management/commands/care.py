@@ -43,7 +43,7 @@ class Command(BaseCommand):
             done = {} if turn is None else turn_as_data(turn)
             self.stdout.write(json.dumps(look_as_data(found) | done, indent=2))
         if turn is not None and (faults := _faults(turn)):
-            raise CommandError(f"could not be looked after: {', '.join(faults)}")
+            raise CommandError("; ".join(faults))
 
     def _tell(self, lines: Any) -> None:
         for line in lines:
@@ -51,7 +51,8 @@ class Command(BaseCommand):
 
 
 def _faults(turn: Turn) -> list[str]:
-    return [*(["partitions ahead"] if turn.fault else []), *(one.kind for one in turn.dropped if one.fault)]
+    kinds = [one.kind for one in turn.dropped if one.fault]
+    return [*([turn.fault] if turn.fault else []), *([f"could not be looked after: {', '.join(kinds)}"] if kinds else [])]
 
 
 def _record(turn: Turn, table: str | None) -> None:

@@ -1,5 +1,6 @@
 """Rows that go by their age: kept exactly at the limit, gone behind it, for ever where that is said."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from ops.care import rows as care_rows
 from ops.care.kinds import KINDS, Kind
 from ops.care.rows import Rows
 from ops.care.turn import take_care
+from ops.health.database import seconds_ahead
 from tests.builders import moment
 from tests.feed_support import add_batch
 from tests.integration.care.rows import MAKE, _discarded, _incident
@@ -137,9 +139,23 @@ def test_what_is_past_its_age_goes_also_where_no_partition_can_be_made(
     monkeypatch.setattr("ops.care.turn.make_ahead", full)
     MAKE["marks"](NOW - timedelta(days=9))
     done = take_care(now=NOW)
-    assert done.fault == "could not extend file: No space left on device"
+    assert done.fault == "partitions could not be made ahead: could not extend file: No space left on device"
     assert {one.kind: one.rows for one in done.dropped}["marks"] == 1
     assert "partitions could not be made ahead: could not extend file" in caplog.text
-    with pytest.raises(CommandError, match="could not be looked after: partitions ahead"):
+    with pytest.raises(CommandError, match="partitions could not be made ahead: could not extend file"):
         call_command("care")
     assert "partitions could not be made ahead: could not extend file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("hours", "left"), [(25, 1), (23, 0)])
+def test_nothing_goes_by_a_clock_that_is_more_than_a_day_ahead_of_the_databases(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hours: int, left: int
+) -> None:
+    machine = time.time
+    monkeypatch.setattr("ops.care.turn.seconds_ahead", lambda: seconds_ahead(seconds=lambda: machine() + hours * 3_600))
+    (kind,) = [one for one in KINDS if one.name == "marks"]
+    MAKE[kind.name](NOW - timedelta(days=9))
+    done = take_care(now=NOW, kinds=[kind])
+    assert (count(kind), len(done.dropped)) == (left, 1 - left)
+    assert done.fault in caplog.text
+    assert ("clock is 1 day, 1:00:0" in done.fault) == bool(left)
