@@ -12,11 +12,12 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from collector.metrics import write_batch_ms
-from marketdata_site.metrics_page import row_gauges
+from marketdata_site import metrics_page
 from providers import errors
 from providers.errors import PermanentError, ProviderError, RetryableError
 from providers.metrics import called, refused
 from tests.integration.collector.rows import make_policy, make_provider, make_series
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[3]
 PAGE = (PROJECT / "docs/metrics.md").read_text()
@@ -69,9 +70,10 @@ def _counted() -> Described:
 
 
 def _read() -> Described:
+    wait_until(lambda: not metrics_page._calendars.is_reading, seconds=60, what="calendars that a scrape before asked for")
     return {
         (family.name + "_total" * (family.type == "counter"), tuple(getattr(family, "_labelnames", ())), family.type)
-        for family in row_gauges.collect()
+        for family in metrics_page.row_gauges.collect()
     }
 
 
