@@ -116,6 +116,7 @@ class _Write:
             feed_batch_id=self._announce(changed, revs[changed], withdrawn, history_before),
             withdrawn=len(withdrawn),
             disregarded=frozenset(np.unique(self.row_series[~counts]).tolist()),
+            barred=self.barred,
         )
 
     def _lock_coverage(self) -> list[tuple[int, int, Spans]]:

@@ -56,6 +56,7 @@ class WriteResult:
     """Rows by what became of them. `feed_batch_id` is None when nothing changed.
 
     `disregarded`: series of which a row does not count, because its slot was taken back since it was asked for, or is another provider's.
+    `barred`: where, by series, neither its rows nor its silence count for that reason.
     """
 
     new: int
@@ -66,3 +67,4 @@ class WriteResult:
     feed_batch_id: int | None
     withdrawn: int = 0
     disregarded: frozenset[int] = frozenset()
+    barred: Mapping[int, Spans] = field(default_factory=dict)

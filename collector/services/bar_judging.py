@@ -10,7 +10,7 @@ from django.conf import settings
 from collector.core.bars import NO_ROWS, TOO_OLD, Checked, Rejection, check, rows_by_symbol
 from collector.core.evidence import SeriesAnswer, Verdict, judge
 from collector.core.messages import SeriesLabel
-from collector.core.spans import spans_of
+from collector.core.spans import NO_SPANS, Spans, minus, spans_of
 from collector.models import Series
 from collector.selectors.evidence import doubted_by_others, sent_before
 from collector.selectors.kept import bars_kept_from
@@ -60,13 +60,10 @@ def take_in(answer: ProviderAnswer, group: BarGroup, *, ranking: Mapping[int, in
         is_delayed=answer.is_delayed,
         can_prove=can_prove,
     )
-    for verdict in verdicts:
-        if len(verdict.doubted):
-            doubted = spans_of(verdict.doubted, group.interval.us)
-            group.doubts.setdefault(verdict.series_id, {})[answer.candidate.provider_id] = doubted
     again = reading.read_again(can_prove=can_prove)
     before = group.now - settings.FEED_HISTORY_AFTER_SECONDS * SECOND_US
     written = write_bars(reading.batch(verdicts, again.slots, ranking), history_before=before)
+    reading.remember_doubts(verdicts, barred=written.barred)
     unsure = reading.unsure(asked, verdicts, can_prove=can_prove) | again.doubted | written.disregarded
     return TakenIn(
         settled=frozenset(name for name in answer.answered if group.series[name].pk not in unsure),
@@ -157,6 +154,13 @@ class _Reading:
             was_sent_before=was_sent_before,
             doubted_by_others=doubted_by_others(self.group.doubts.get(series.pk, {}), provider_id),
         )
+
+    def remember_doubts(self, verdicts: Iterable[Verdict], *, barred: Mapping[int, Spans]) -> None:
+        """For the next provider of this job, whose silence this one's may confirm; where its silence does not count, it confirms none."""
+        for verdict in (verdict for verdict in verdicts if len(verdict.doubted)):
+            doubted = minus(spans_of(verdict.doubted, self.group.interval.us), barred.get(verdict.series_id, NO_SPANS))
+            if len(doubted):
+                self.group.doubts.setdefault(verdict.series_id, {})[self.answer.candidate.provider_id] = doubted
 
     def rejections(self) -> list[tuple[int, Rejection]]:
         """Refused rows with their series; those of symbols that nobody asked for have none, and are counted in the log."""

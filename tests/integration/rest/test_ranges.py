@@ -109,6 +109,16 @@ def test_answer_that_was_on_its_way_fills_no_slot_that_was_missing_then(world, c
     assert (first in held(series), third in held(series), coverage(series)[1]) == (False, True, [])
 
 
+def test_silence_of_who_was_asked_before_the_pinned_provider_in_one_job_is_no_witness_either(world, client, series):  # noqa: F811
+    post(client, provider="alpaca")
+    Backfill.objects.all().delete()
+    world.control.set_fault("mute")
+    world.collect("AAPL", start="2025-10-08 14:00", end="2025-10-08 14:10")
+    assert world.asked() == ["polygon", "alpaca"]
+    assert {(one.provider.name, one.is_believed) for one in Absence.objects.all()} == {("alpaca", False)}
+    assert coverage(series)[1] == []
+
+
 def test_silence_that_was_doubted_before_a_range_was_declared_bad_is_no_witness_in_it(world, client, series):  # noqa: F811
     doubted = AbsentSlots(series.pk, SESSION, spans_of(np.array(BAD), MINUTE_US), False, "mute_answer")
     write_bars(
