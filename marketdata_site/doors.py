@@ -14,8 +14,8 @@ from collector.feed.consumers import Receive, Send, say_goodbye
 from collector.feed.frames import CloseCode
 from collector.feed.hub import in_thread
 from collector.feed.peers import IDENTITY
-from marketdata_site.key_watch import shared_watch
 from marketdata_site.line import RETRY_SECONDS, Gone, Line, Refused
+from marketdata_site.line_watch import shared_watches
 from marketdata_site.observability import clock
 from ops.access.scopes import scope_of
 from ops.auth import Caller, find_caller, key_caller, require_scope
@@ -63,7 +63,7 @@ class OriginCheck:
 
 
 class AccessCheck:
-    """Lets through whom `ops.auth` knows, for as long as the key opens that let it in. Needs `scope["user"]`."""
+    """Lets through whom `ops.auth` knows, for as long as the key or session opens that let it in. Needs `scope["user"]` and `"session"`."""
 
     _strangers = 0
 
@@ -81,7 +81,9 @@ class AccessCheck:
             def admit(caller: Caller) -> None:
                 if caller.key is not None:
                     named[IDENTITY] = f"key {caller.key.id}"
-                    watched.enter_context(shared_watch().watching(caller.key.id, line))
+                    watched.enter_context(shared_watches().keys.watching(caller.key.id, line))
+                elif caller.user is not None:
+                    watched.enter_context(shared_watches().sessions.watching(scope["session"].session_key, line))
 
             line = Line(receive, send, present=present)
             try:

@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.test import Client
 
 from collector.feed import consumers, protocol
 from collector.feed.auth_frame import Auth
@@ -33,7 +35,16 @@ FRAMES: dict[str, Json] = {"subscribe": {"channels": ["bars.1m.AAPL"]}, "unsubsc
 class Visitor(Wire):
     """A connection that comes through the door, from elsewhere unless said."""
 
-    def __init__(self, hub: Hub, *, key: str | None = None, peer: str | None = None, user: Any = None, **headers: str) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        key: str | None = None,
+        peer: str | None = None,
+        user: Any = None,
+        session: Any = None,
+        **headers: str,
+    ) -> None:
         self._in: asyncio.Queue[Json] = asyncio.Queue()
         self._out: asyncio.Queue[Json] = asyncio.Queue()
         self.may_send = asyncio.Event()
@@ -48,6 +59,7 @@ class Visitor(Wire):
             "client": [peer or new_peer(), 40_000],
             "headers": names,
             "user": user,
+            "session": session,
         }
 
         async def inner(named: Any, receive: Any, send: Any) -> None:
@@ -119,7 +131,8 @@ async def test_stranger_that_says_something_else_is_told_what_is_expected(hubs: 
 
 async def test_session_opens_to_staff_only(hubs: Hubs) -> None:
     hub = hubs()
-    assert (await Visitor(hub, user=User(username="ada", is_staff=True)).frame())["op"] == "hello"
+    staff = await in_thread(logged_in, "ada")
+    assert (await Visitor(hub, **staff).frame())["op"] == "hello"
     visitor = Visitor(hub, user=User(username="visitor"))
     visitor.say(op="subscribe", channels=["bars.1m.AAPL"])
     assert (await visitor.told())[0] == 4401
@@ -170,6 +183,39 @@ async def test_connections_are_counted_by_key_wherever_they_come_from_and_howeve
     second.introduce(key)
     assert (await second.told())[0] == 4429
     assert (await Visitor(hub, key=another, peer="203.0.113.7").frame())["op"] == "hello"
+
+
+def logged_in(name: str) -> dict[str, Any]:
+    """A member of staff with a session."""
+    user = User.objects.create_user(f"{name} {new_peer()}", is_staff=True, password="a long pass phrase")
+    client = Client()
+    client.force_login(user)
+    return {"user": user, "session": client.session}
+
+
+SESSION_ENDS: dict[str, Callable[[User, Any], object]] = {
+    "logged out": lambda user, session: session.flush(),
+    "expired": lambda user, session: Session.objects.filter(pk=session.session_key).update(expire_date=clock.now()),
+    "no staff": lambda user, session: User.objects.filter(pk=user.pk).update(is_staff=False),
+    "not active": lambda user, session: User.objects.filter(pk=user.pk).update(is_active=False),
+    "deleted": lambda user, session: user.delete(),
+    "another password": lambda user, session: (user.set_password("another long pass phrase"), user.save()),
+}
+
+
+@pytest.mark.parametrize("how", SESSION_ENDS)
+async def test_open_connections_end_with_their_session_and_others_go_on(hubs: Hubs, how: str) -> None:
+    hub = hubs()
+    ada, bob = await in_thread(logged_in, "ada"), await in_thread(logged_in, "bob")
+    first, second, other = Visitor(hub, **ada), Visitor(hub, **ada), Visitor(hub, **bob)
+    for visitor in (first, second, other):
+        await visitor.subscribe("bars.1m.AAPL")
+    await in_thread(SESSION_ENDS[how], ada["user"], ada["session"])
+    for visitor in (first, second):
+        code, bye = await visitor.told()
+        assert (code, bye["reason"]) == (4401, "you are logged out, or no staff any more")
+    await put(range(1))
+    assert [message["symbol"] for message in (await other.frame("data"))["messages"]] == [bar()["symbol"]]
 
 
 def _end(key: str, how: str) -> None:
