@@ -11,10 +11,10 @@ from django.db import OperationalError
 
 from marketdata_site.api import api
 from marketdata_site.observability.version import VERSION
+from tests.integration.rest.answers import ELSEWHERE
 from tests.integration.rest.rows import make_series
 
 pytestmark = pytest.mark.django_db
-ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
 GUARDED = ["/bars", "/instruments", "/coverage", "/ws/replay", "/openapi.json"]
 ROOT = Path(__file__).parents[3]
 

@@ -11,11 +11,11 @@ from django.urls import reverse
 from providers.models import PolicyVersion, ProcessVersion, Provider, ReloadAttempt, RoutingPolicy
 from providers.services import policies
 from tests.integration.providers.policy_rows import make_rows, order
+from tests.integration.rest.answers import ELSEWHERE
 from tests.keys import bearer, make_key
 
 pytestmark = pytest.mark.django_db
 RELOAD = "/ops/config/reload"
-ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
 
 
 @pytest.fixture(autouse=True)

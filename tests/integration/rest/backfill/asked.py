@@ -7,7 +7,6 @@ from providers.services import policies
 from tests.integration.rest.rows import at, make_series
 
 NOW = at("2026-11-20 15:30")
-ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
 WEEK = {"start": "2026-11-09", "end": "2026-11-13"}
 SLOTS = 5 * 390
 KEYS = {"polygon": {"api_key": "TEST_KEY"}}

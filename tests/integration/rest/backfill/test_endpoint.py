@@ -8,7 +8,8 @@ from collector.models import Backfill, HistoryWait
 from ops import backfills
 from ops.models import AuditEntry
 from providers.outcomes import Outcome
-from tests.integration.rest.backfill.asked import ELSEWHERE, NOW, SLOTS, SPLIT, WEEK, get, make_new, post, route
+from tests.integration.rest.answers import ELSEWHERE
+from tests.integration.rest.backfill.asked import NOW, SLOTS, SPLIT, WEEK, get, make_new, post, route
 from tests.integration.rest.dead_rows import make_job
 from tests.integration.rest.provider_rows import report
 from tests.integration.rest.rows import at, make_coverage, make_series

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from collector.models import Backfill, BackfillState, DeadLetter
+from tests.integration.rest.answers import ok
 from tests.integration.rest.rows import MINUTE, at
-from tests.integration.rest.test_dead_letters import ok
 
 NOW = at("2026-11-20 15:30")
 BULK = "/ops/dlq/bulk"

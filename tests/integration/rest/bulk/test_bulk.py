@@ -12,11 +12,11 @@ from ops.bulk.advancing import advance_all
 from ops.models import AuditEntry, BulkItem
 from providers.models import Provider
 from tests.integration.providers.policy_rows import make_rows
+from tests.integration.rest.answers import ok, refusal
 from tests.integration.rest.bulk.operations import BULK, NOW, TICK, fill, kill, shown, start
 from tests.integration.rest.dead_rows import DIED, make_dead, make_job
 from tests.integration.rest.provider_rows import make_active
 from tests.integration.rest.rows import at, make_series, make_tier
-from tests.integration.rest.test_dead_letters import ok, refusal
 
 pytestmark = pytest.mark.django_db
 

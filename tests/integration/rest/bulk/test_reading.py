@@ -8,10 +8,10 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from ops.models import BulkOperation
+from tests.integration.rest.answers import ELSEWHERE, ok, refusal
 from tests.integration.rest.bulk.operations import BULK, start
 from tests.integration.rest.dead_rows import make_dead
 from tests.integration.rest.rows import make_series
-from tests.integration.rest.test_dead_letters import ELSEWHERE, ok, refusal
 
 pytestmark = pytest.mark.django_db
 
