@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any, Self
 
 from ninja import Field, Schema
-from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
+from pydantic import ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from collector.api_schemas import Code, Mic, Symbols
 from collector.core.times import parse_bound
@@ -14,7 +14,7 @@ from providers.market.types import Interval
 
 Bound = Annotated[
     date,
-    BeforeValidator(parse_bound),
+    PlainValidator(parse_bound),  # whole: pydantic's own date takes an instant at midnight for a session, and refuses any other
     WithJsonSchema(
         {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}, mode="validation"
     ),

@@ -88,6 +88,23 @@ def test_progress_is_read_from_rows(client):
     assert (get(client)["jobs"], get(client)["is_over"]) == ({"dead": 4}, True)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "slots"),
+    [
+        ("2026-11-09T15:00:00Z", "2026-11-09T10:10:00-05:00", 10),
+        ("2026-11-09T00:00:00Z", "2026-11-10T00:00:00Z", 390),
+        ("2026-11-09", "2026-11-10T15:00:00Z", 390 + 30),
+        ("2026-11-09T20:59:00Z", "2026-11-10", 1 + 390),
+    ],
+)
+def test_instants_bound_slots_and_dates_name_sessions(client, start, end, slots):
+    route("polygon")
+    make_new()
+    assert post(client, 200, start=start, end=end, dry_run=True)["missing"] == slots
+    assert post(client, start=start, end=end)["missing"] == slots
+    assert get(client, start=start, end=end)["expected"] == slots
+
+
 def test_depth_of_the_only_vendor_is_named_with_the_part_that_can_be_had(client):
     route("yahoo", **SPLIT)
     make_new(**SPLIT)
