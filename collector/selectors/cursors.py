@@ -25,7 +25,7 @@ def decode(text: str, *, kind: type[int] | type[str]) -> Key:
         key = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):
         key = None
-    if isinstance(key, list) and len(key) == 2 and type(key[1]) is kind and all(map(_is_safe, key)):
+    if isinstance(key, list) and list(map(type, key)) == [str, kind] and all(map(_is_safe, key)):
         return key[0], key[1]
     raise ApiError("after: expected the `next` of an earlier page", code="bad_cursor", field="after")
 

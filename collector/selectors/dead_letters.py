@@ -58,7 +58,7 @@ def letters(*, state: BackfillState = BackfillState.DEAD, fitting: LetterFilter 
 def letters_page(*, found: QuerySet[DeadLetter], limit: int, after: str | None = None) -> LettersPage:
     """One page, newest first. Raises: ApiError for a bad cursor."""
     rows = found.select_related("backfill__series__instrument").order_by("-died_at", "-backfill_id")
-    if after:
+    if after is not None:
         died_at, number = cursors.decode_moment(after)
         # The first condition bounds the index, the second one leaves out what shares the moment and was shown.
         rows = rows.filter(died_at__lte=died_at).filter(Q(died_at__lt=died_at) | Q(backfill_id__lt=number))

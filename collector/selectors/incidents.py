@@ -33,7 +33,7 @@ def incidents_page(*, which: Which, limit: int, after: str | None = None) -> Inc
     rows = Incident.objects.order_by("-found_at", "-id")
     if which is not Which.ALL:
         rows = rows.filter(ended_at__isnull=which is Which.OPEN)
-    if after:
+    if after is not None:
         found_at, number = cursors.decode_moment(after)
         rows = rows.filter(found_at__lte=found_at).filter(Q(found_at__lt=found_at) | Q(pk__lt=number))
     page = list(rows[: limit + 1])

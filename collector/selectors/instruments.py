@@ -39,7 +39,7 @@ def instruments_page(
         rows = rows.filter(mic=mic)
     if asset_class:
         rows = rows.filter(asset_class=asset_class)
-    if after:
+    if after is not None:
         symbol, last_mic = cursors.decode(after, kind=str)
         rows = rows.filter(Q(symbol__gt=symbol) | Q(symbol=symbol, mic__gt=last_mic))
     found = list(rows[: limit + 1])

@@ -97,6 +97,28 @@ def test_error_says_try_again_when_the_database_is_away(client, monkeypatch):
     assert "10.1.2.3" not in error(response)["message"]
 
 
+@pytest.mark.parametrize("after", ["", "WzUsN10"])  # nothing, and [5,7]
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/bars?symbol=AAPL&start=2026-11-20T00:00:00Z",
+        "/bars?recorded_since=2026-11-20T00:00:00Z",
+        "/quotes?symbol=AAPL&start=2026-11-20T00:00:00Z",
+        "/quotes?recorded_since=2026-11-20T00:00:00Z",
+        "/instruments?limit=1",
+        "/coverage/gaps?start=2026-11-20",
+        "/incidents?state=all",
+        "/calendar/overrides?limit=1",
+        "/ops/dlq/backfills?limit=1",
+    ],
+)
+def test_cursor_that_no_page_gave_is_refused_by_every_list(client, path, after):
+    make_series("AAPL")
+    response = client.get(f"{path}&after={after}")
+    assert response.status_code == 422
+    assert (error(response)["code"], error(response)["field"]) == ("bad_cursor", "after")
+
+
 def test_admin_keeps_its_own_pages_when_something_is_missing(client):
     assert client.get("/admin/nothing/")["Content-Type"].startswith("text/html")
 
