@@ -25,6 +25,7 @@ Every error is `{"error": {"code", "message", "field"}}`. Times are RFC 3339 in 
 from staff sessions need nothing else; other programs send an API key as `Authorization: Bearer …` or `X-API-Key`. The scope that a key
 needs is named with each endpoint: `read`, `ops` or `admin`, each of which includes the one before."""
 _ERRORS = {
+    "400": "More parameters than are read, or a body that is no JSON.",
     "401": "Neither on this machine, nor staff, nor with a key; or the key is unknown, expired or revoked.",
     "403": "The key's scope is too small, or staff has not the permission.",
     "404": "What was named does not exist.",
@@ -36,7 +37,7 @@ _ERRORS = {
 _ERRORS_OF_CHANGES = {
     "403": "The key's scope is too small; a page of another site; a session without its CSRF token or the permission."
 }
-_ERRORS_OF_BODIES = {"400": "The body is no JSON."}
+_ERRORS_OF_BODIES = {"413": "The body is longer than what is read."}
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.decorators import sync_and_async_middleware
@@ -69,6 +70,7 @@ def install(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, _invalid)
     api.add_exception_handler(AuthenticationError, lambda request, error: unauthorized())
     api.add_exception_handler(HttpError, _http_error)
+    api.add_exception_handler(SuspiciousOperation, _beyond_limits)
     for lost in (OperationalError, InterfaceError):
         api.add_exception_handler(lost, _database_lost)
     api.add_exception_handler(Exception, _bug)
@@ -94,6 +96,12 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
     return error_response(status=error.status_code, code=_code(error.status_code), message=str(error))
+
+
+def _beyond_limits(request: HttpRequest, error: Any) -> HttpResponse:
+    """More parameters or a longer body than Django reads (`DATA_UPLOAD_MAX_…`): the caller's fault, not a defect of ours."""
+    status, code = (413, "too_large") if isinstance(error, RequestDataTooBig) else (400, "bad_request")
+    return error_response(status=status, code=code, message=str(error))
 
 
 def _database_lost(request: HttpRequest, error: Any) -> HttpResponse:

@@ -97,6 +97,14 @@ def test_error_says_try_again_when_the_database_is_away(client, monkeypatch):
     assert "10.1.2.3" not in error(response)["message"]
 
 
+def test_error_is_the_callers_when_it_sends_more_than_is_read(client, caplog):
+    many = client.get("/instruments?" + "&".join(["limit=1"] * 1001))
+    assert (many.status_code, error(many)["code"]) == (400, "bad_request")
+    long = client.post("/ops/backfill", b" " * 2_700_000, content_type="application/json")
+    assert (long.status_code, error(long)["code"]) == (413, "too_large")
+    assert "api_bug" not in [getattr(record, "action", "") for record in caplog.records]
+
+
 @pytest.mark.parametrize("after", ["", "WzUsN10"])  # nothing, and [5,7]
 @pytest.mark.parametrize(
     "path",
