@@ -69,6 +69,7 @@ def list_bulk(request: HttpRequest, query: Query[OperationsIn]) -> dict[str, obj
 @router.get("/{operation_id}", response=OperationOut, openapi_extra=READ_ERRORS, summary="How far one operation is")
 def show_bulk(request: HttpRequest, operation_id: Path[OperationId]) -> dict[str, object]:
     """As its last tick left it."""
+    refuse_unknown(request)
     return operation_as_json(reading.show(of_request(request), operation_id=operation_id), now=clock.now())
 
 

@@ -64,6 +64,7 @@ def reload(request: HttpRequest, query: Query[ReloadIn]) -> DryRunOut | ReloadOu
 )
 def rollback(request: HttpRequest, number: Path[Number]) -> RollbackOut:
     """The draft stays as it is: the next reload would bring it back."""
+    refuse_unknown(request)  # such as a dry_run, which it has not
     try:
         result = policies.activate(number, author=of_request(request).who, through="api", now=clock.now())
     except PolicyVersion.DoesNotExist:
@@ -76,6 +77,7 @@ def rollback(request: HttpRequest, number: Path[Number]) -> RollbackOut:
 @router.get("/status", response=StatusOut, summary="The active version, what a reload would change, and who lags behind")
 def status(request: HttpRequest) -> StatusOut:
     """This process takes the active version up as it answers, and is in the list itself."""
+    refuse_unknown(request)
     now = clock.now()
     policies.current()
     report_process(now=now, every=timedelta(0))

@@ -65,6 +65,7 @@ def requeue_all(request: HttpRequest, query: Query[RequeueAllIn]) -> dict[str, o
 )
 def show_dead_letter(request: HttpRequest, job_id: Path[JobId]) -> dict[str, object]:
     """Of a dead or a discarded job."""
+    refuse_unknown(request)
     return letter_in_full(dead_letters.show(of_request(request), job_id=job_id))
 
 
@@ -104,12 +105,14 @@ def discard(request: HttpRequest, job_id: Path[JobId], query: Query[DiscardIn]) 
 )
 def undo(request: HttpRequest, job_id: Path[JobId]) -> dict[str, object]:
     """An abandonment that came with it is taken back."""
+    refuse_unknown(request)
     return letter_in_full(dead_letters.undo_discard(of_request(request), job_id=job_id, now=clock.now()))
 
 
 @router.get("/stats", response=StatsOut, openapi_extra=READ_ERRORS, summary="How many jobs are dead, since when, and of what")
 def stats(request: HttpRequest) -> StatsOut:
     """By tier and interval, and the commonest causes."""
+    refuse_unknown(request)  # it is not filtered
     now = clock.now()
     kinds, causes = dead_letters.stats(of_request(request), now=now)
     return StatsOut(

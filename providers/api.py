@@ -37,6 +37,7 @@ router = Router(tags=["providers"])
 @router.get("/providers", response=ProvidersOut, operation_id="list_providers", summary="How each provider stands now")
 def list_providers(request: HttpRequest) -> ProvidersOut:
     """Each provider of the active version: its capabilities in use with score, breaker and first places, and its budget."""
+    refuse_unknown(request)
     snapshot = policies.current()
     return ProvidersOut(
         policy_version=None if snapshot.number is None else str(snapshot.number),

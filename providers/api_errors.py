@@ -6,6 +6,8 @@
 the house because every app's routers and selectors raise it.
 """
 
+from typing import Any, get_args, get_origin
+
 from django.http import HttpRequest
 from ninja import Schema
 
@@ -31,9 +33,19 @@ class NotFound(ApiError):
         super().__init__(message, code=code, status=404, field=field)
 
 
-def refuse_unknown(request: HttpRequest, schema: type[Schema]) -> None:
-    """A misspelt parameter must not be read as none. Raises: ApiError that names it and the known ones."""
-    for name in request.GET:
-        if name not in schema.model_fields:
-            known = ", ".join(schema.model_fields)
+def refuse_unknown(request: HttpRequest, schema: type[Schema] | None = None) -> None:
+    """What an address says must not be passed over: a misspelt parameter, one that is not taken here, the first of two values.
+
+    Without `schema` the address takes none. Raises: ApiError that names it and the known ones.
+    """
+    fields = {} if schema is None else schema.model_fields
+    for name, values in request.GET.lists():
+        if name not in fields:
+            known = ", ".join(fields) or "none"
             raise ApiError(f"{name}: unknown parameter; known: {known}", code="unknown_parameter", field=name)
+        if len(values) > 1 and not _is_list(fields[name].annotation):
+            raise ApiError(f"{name}: expected one value, got {len(values)}", code="invalid_parameter", field=name)
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(one) is list for one in (annotation, *get_args(annotation)))

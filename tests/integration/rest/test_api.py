@@ -105,6 +105,42 @@ def test_error_is_the_callers_when_it_sends_more_than_is_read(client, caplog):
     assert "api_bug" not in [getattr(record, "action", "") for record in caplog.records]
 
 
+BODY = {"symbol": ["AAPL"], "start": "2026-11-20", "end": "2026-11-20"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/providers?name=polygon"),
+        ("GET", "/ops/config/status?version=7"),
+        ("POST", "/ops/config/rollback/7?dry_run=true"),
+        ("POST", "/ops/backfill?dry_run=true"),
+        ("GET", "/ops/dlq/stats?tier=T0"),
+        ("GET", "/ops/dlq/backfills/7?tries=1"),
+        ("POST", "/ops/dlq/backfills/7/undo?dry_run=true"),
+        ("GET", "/ops/dlq/bulk/7?state=running"),
+    ],
+)
+def test_parameter_is_refused_where_none_are_taken(client, method, path):
+    response = client.generic(method, path, json.dumps(BODY), content_type="application/json")
+    assert (response.status_code, error(response)["code"]) == (422, "unknown_parameter")
+    assert "known: none" in error(response)["message"]
+
+
+def test_second_value_is_refused_where_one_is_taken(client):
+    make_series("AAPL")
+    make_series("MSFT")
+    for path, name in (
+        ("/instruments?symbol=A&symbol=M", "symbol"),
+        ("/bars?symbol=AAPL&start=2026-11-20T00:00:00Z&interval=1m&interval=5m", "interval"),
+        ("/ops/dlq/backfills?tier=T0&tier=T1", "tier"),
+    ):
+        response = client.get(path)
+        assert (response.status_code, error(response)["field"]) == (422, name)
+    assert client.get("/bars?symbol=AAPL&symbol=MSFT&start=2026-11-20T00:00:00Z").status_code == 200
+    assert client.post("/ops/dlq/backfills/requeue-all?exclude=a&exclude=b&dry_run=true").status_code == 200
+
+
 @pytest.mark.parametrize("after", ["", "WzUsN10"])  # nothing, and [5,7]
 @pytest.mark.parametrize(
     "path",
