@@ -25,8 +25,9 @@ from ops.access.checking import KnownKey, key_check
 from ops.access.scopes import SAFE, Scope, scope_of
 from providers.api_errors import ApiError
 
-PROXY_HEADERS = frozenset({"forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
-"""A request that carries one of them came through a proxy: its peer is the proxy, which says nothing of the caller."""
+PROXY_HEADERS = ("forwarded", "via", "x-real-ip", "x-forwarded-")
+"""A request with a header that begins so came through a proxy: its peer is the proxy, which says nothing of the caller. Some send a port or
+a prefix only, so no list of whole names would do."""
 OPERATE = "providers.add_policyversion"
 """What staff needs beside its session for what asks for the scope `admin`."""
 _BEARER = "bearer "
@@ -81,7 +82,7 @@ def key_in(headers: Mapping[str, str]) -> str | None:
 
 def direct_host(*, peer: str | None, header_names: Iterable[str]) -> str | None:
     """The peer's address, None when a header (any case) shows that a proxy stands between."""
-    return None if any(name.lower() in PROXY_HEADERS for name in header_names) else peer
+    return None if any(name.lower().startswith(PROXY_HEADERS) for name in header_names) else peer
 
 
 def is_loopback(host: str | None) -> bool:

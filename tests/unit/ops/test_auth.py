@@ -58,7 +58,9 @@ def test_key_is_found_in_either_header(headers, key):
     assert auth.key_in(headers) == key
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "forwarded", "VIA", "x-real-ip"])
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "forwarded", "VIA", "x-real-ip", "X-Forwarded-Port", "x-forwarded-prefix"]
+)
 def test_peer_is_unknown_when_a_proxy_stands_between(header):
     assert auth.direct_host(peer="127.0.0.1", header_names=["Host", header]) is None
     assert find("127.0.0.1", **{header: "203.0.113.9"}) is None
