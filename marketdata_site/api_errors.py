@@ -86,12 +86,12 @@ def _refused(request: HttpRequest, error: Any) -> HttpResponse:
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
     """The first fault of a request, by the name of its parameter."""
     first = error.errors[0]
-    names = [str(part) for part in first["loc"] if not isinstance(part, int)]
-    field = names[-1] if names else None
+    source, *names = (str(part) for part in first["loc"] if not isinstance(part, int))
+    # A fault of the whole query or body stands under the name of our own argument, which callers know nothing of.
+    is_of_all = not names or names == [source] or (source == "body" and len(names) == 1)
+    field = None if is_of_all else names[-1]
     message = first["msg"].removeprefix(_VALUE_ERROR)
-    return error_response(
-        status=422, code="invalid_parameter", message=f"{field}: {message}" if field else message, field=field
-    )
+    return error_response(status=422, code="invalid_parameter", message=f"{field or source}: {message}", field=field)
 
 
 def _http_error(request: HttpRequest, error: Any) -> HttpResponse:

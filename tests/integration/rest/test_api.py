@@ -141,6 +141,21 @@ def test_second_value_is_refused_where_one_is_taken(client):
     assert client.post("/ops/dlq/backfills/requeue-all?exclude=a&exclude=b&dry_run=true").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "message"),
+    [
+        ("GET", "/ops/backfill?start=2026-11-20&end=2026-11-20", "", "query: name symbols, a tier, or both"),
+        ("POST", "/ops/backfill", '{"start": "2026-11-20", "end": "2026-11-20"}', "body: name symbols, a tier, or both"),
+        ("POST", "/ops/backfill", "", "body: Field required"),
+        ("POST", "/ops/backfill", "[]", "body: Input should be a valid dictionary"),
+    ],
+)
+def test_error_names_no_field_when_no_single_one_is_at_fault(client, method, path, body, message):
+    response = client.generic(method, path, body, content_type="application/json")
+    assert (response.status_code, error(response)["field"]) == (422, None)
+    assert error(response)["message"].startswith(message)
+
+
 @pytest.mark.parametrize("after", ["", "WzUsN10"])  # nothing, and [5,7]
 @pytest.mark.parametrize(
     "path",
