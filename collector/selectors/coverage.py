@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 
 from collector.core.closures import Closures
+from collector.core.gaps import Grid, grid_of
 from collector.core.spans import NO_SPANS, Spans, from_multirange, inside
 from collector.models import Coverage, Series
 from collector.selectors.expected import ExpectedSlots, expected_slots
@@ -76,23 +77,23 @@ class _Grids:
     last: date
     now: Micros
     closures: Closures
-    known: dict[tuple[str, str, str], tuple[ExpectedSlots, Days]] = field(default_factory=dict)
+    known: dict[tuple[str, str, str], tuple[ExpectedSlots, Grid]] = field(default_factory=dict)
 
     def of(self, series: Series) -> tuple[MicrosArray, Days]:
         """Those that are expected of a series and closed by now, each with its session's day number."""
         key = (series.instrument.calendar, series.hours, series.interval)
         if key not in self.known:
             self.known[key] = self._read(series)
-        expected, days = self.known[key]
-        wanted = expected.mask(series) & (expected.slots + Interval(series.interval).us <= self.now)
-        return expected.slots[wanted], days[wanted]
+        expected, grid = self.known[key]
+        wanted = expected.mask(series) & (grid.closes <= self.now)
+        return grid.starts[wanted], grid.days[wanted]
 
-    def _read(self, series: Series) -> tuple[ExpectedSlots, Days]:
+    def _read(self, series: Series) -> tuple[ExpectedSlots, Grid]:
         calendar, interval = get_calendar(series.instrument.calendar, Hours(series.hours)), Interval(series.interval)
         # Beyond tomorrow nothing can have closed, and a calendar need not know that far.
         last = max(self.first, min(self.last, date_of(self.now // DAY_US + 1)))
-        slots, days = calendar.session_slots(interval, self.first, last)
-        return expected_slots(calendar, interval, slots=slots, closures=self.closures, now=self.now), days
+        grid = grid_of(calendar, interval, self.first, last)
+        return expected_slots(calendar, interval, slots=grid.starts, closures=self.closures, now=self.now), grid
 
 
 def _count(session: date, starts: MicrosArray, *, held: Spans, empty: Spans, void: Spans) -> SessionCoverage:

@@ -97,6 +97,13 @@ def test_daily_series_has_one_slot_a_session(client):
     assert [(one["session"], one["held"], one["missing"]) for one in found] == [("2026-11-19", 0, 1), ("2026-11-20", 1, 0)]
 
 
+def test_daily_slot_is_not_expected_before_its_session_closes(client):
+    make_series(interval="1d", hours="extended")
+    for moment, expected in (("2026-11-21 00:59", 0), ("2026-11-21 01:00", 1)):
+        with time_machine.travel(at(moment), tick=False):
+            assert sum(session["expected"] for session in get(client, interval="1d")) == expected
+
+
 def test_symbols_come_in_order_when_several_are_asked_for(client, django_assert_max_num_queries):
     for symbol in ("MSFT", "AAPL", "IBM"):
         make_series(symbol)
