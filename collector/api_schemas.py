@@ -208,6 +208,7 @@ class QuotesOut(Schema):
 
     quotes: list[QuoteOut]
     next: str | None = Field(description="Hand it back as `after`; null on the last page.")
+    kept_from: datetime = Field(description="Quotes of before are dropped, whatever there was.")
 
 
 class SeriesOut(Schema):

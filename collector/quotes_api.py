@@ -7,10 +7,12 @@ from ninja import Query, Router
 
 from collector.api_schemas import LatestQuotesIn, LatestQuotesOut, QuotesIn, QuotesOut
 from collector.api_tools import invalid, json
+from collector.selectors.kept import quotes_kept_from
 from collector.selectors.quotes import Page, QuotesQuery, latest_quotes, quotes_page
 from collector.selectors.recorded_quotes import RecordedQuery, recorded_page
 from marketdata_site.observability import clock
 from providers.api_errors import refuse_unknown
+from providers.market.types import from_us
 
 router = Router(tags=["data"])
 
@@ -33,7 +35,7 @@ def list_quotes(request: HttpRequest, query: Query[QuotesIn]) -> HttpResponse:
     """
     refuse_unknown(request, QuotesIn)
     page = _quotes(query) if query.recorded_since is None else _recorded(query, query.recorded_since)
-    return json({"quotes": page.quotes, "next": page.next})
+    return json({"quotes": page.quotes, "next": page.next, "kept_from": from_us(quotes_kept_from(clock.now_us()))})
 
 
 def _quotes(query: QuotesIn) -> Page:

@@ -3,7 +3,7 @@
 import pytest
 import time_machine
 
-from tests.integration.rest.rows import at, make_bar, make_series
+from tests.integration.rest.rows import at, make_bar, make_instrument, make_series
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +47,10 @@ def test_moment_whose_values_are_deleted_is_refused(client):
     refused = get(client, as_of="2026-10-23T11:59:59Z")
     assert (refused.status_code, refused.json()["error"]["field"]) == (422, "as_of")
     assert get(client, as_of="2026-10-23T12:00:00Z").status_code == 200
+
+
+def test_answer_says_from_when_on_quotes_are_kept(client, settings):
+    settings.QUOTE_DAYS = 7
+    make_instrument()
+    for asked in ({"symbol": "AAPL", "start": "2026-10-01T00:00:00Z"}, {"recorded_since": "2026-10-01T00:00:00Z"}):
+        assert client.get("/quotes", asked).json() == {"quotes": [], "next": None, "kept_from": "2026-11-15T00:00:00Z"}
