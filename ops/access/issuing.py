@@ -11,6 +11,7 @@ from ops.audit import record
 from ops.models import ApiKey
 from providers.api_errors import ApiError, NotFound
 
+MOST_NAME_CHARACTERS = 60
 ADD, EMPOWER, REVOKE = "ops.add_apikey", "ops.empower_apikey", "ops.revoke_apikey"
 
 
@@ -19,8 +20,9 @@ def issue(
 ) -> tuple[ApiKey, Token]:
     """A new key; its text is in the answer and nowhere else. Raises: ApiError."""
     actor.require(ADD, *([] if scope is Scope.READ else [EMPOWER]))
-    if not name.strip():
-        raise ApiError("expected a name that says which program has the key", code="invalid_parameter", field="name")
+    if not 1 <= len(name.strip()) <= MOST_NAME_CHARACTERS:
+        text = f"expected a name that says which program has the key, {MOST_NAME_CHARACTERS} characters at most"
+        raise ApiError(text, code="invalid_parameter", field="name")
     if expires_at is not None and expires_at <= now:
         raise ApiError("expected a moment in the future", code="invalid_parameter", field="expires_at")
     token = new_token()

@@ -57,6 +57,7 @@ def test_list_shows_beginnings_and_states():
         (("x", "--expires", "0d"), "--expires"),
         ((" ",), "expected a name that says"),
         (("--revoke", "md_00000000"), "there is no key md_00000000"),
+        (("x" * 61,), "60 characters at most"),
     ],
 )
 def test_command_says_what_it_expects(words, said):
