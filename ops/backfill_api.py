@@ -24,7 +24,7 @@ router = Router(tags=["backfill"])
 )
 def ask_for_range(request: HttpRequest, asked: BackfillIn) -> Status[dict[str, Any]]:
     """202: the range is wanted from now on, and jobs are on their way. With `dry_run` 200, and nothing is changed."""
-    refuse_unknown(request)  # such as a dry_run, which belongs into the body
+    refuse_unknown(request, takes_body=True)  # such as a dry_run, which belongs there
     actor, now = of_request(request), clock.now()
     if asked.dry_run:
         return Status(200, _as_json(backfills.estimate(actor, asked=asked.range(), now=now)))

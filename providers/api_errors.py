@@ -11,6 +11,9 @@ from typing import Any, get_args, get_origin
 from django.http import HttpRequest
 from ninja import Schema
 
+_BODIES = ("application/json", "application/x-www-form-urlencoded")
+"""What programs send parameters as: `curl -d tier=T0` would else act on all tiers."""
+
 
 class ApiError(Exception):
     """A refusal with its HTTP status."""
@@ -33,8 +36,8 @@ class NotFound(ApiError):
         super().__init__(message, code=code, status=404, field=field)
 
 
-def refuse_unknown(request: HttpRequest, schema: type[Schema] | None = None) -> None:
-    """What an address says must not be passed over: a misspelt parameter, one that is not taken here, the first of two values.
+def refuse_unknown(request: HttpRequest, schema: type[Schema] | None = None, *, takes_body: bool = False) -> None:
+    """What a caller says must not be passed over: a misspelt parameter, one that is not taken here, the first of two values.
 
     Without `schema` the address takes none. Raises: ApiError that names it and the known ones.
     """
@@ -45,6 +48,8 @@ def refuse_unknown(request: HttpRequest, schema: type[Schema] | None = None) -> 
             raise ApiError(f"{name}: unknown parameter; known: {known}", code="unknown_parameter", field=name)
         if len(values) > 1 and not _is_list(fields[name].annotation):
             raise ApiError(f"{name}: expected one value, got {len(values)}", code="invalid_parameter", field=name)
+    if not takes_body and request.content_type in _BODIES and request.body.strip() not in (b"", b"{}", b"null"):
+        raise ApiError("parameters of this endpoint stand in its address, not in a body", code="unknown_parameter")
 
 
 def _is_list(annotation: Any) -> bool:

@@ -127,6 +127,26 @@ def test_parameter_is_refused_where_none_are_taken(client, method, path):
     assert "known: none" in error(response)["message"]
 
 
+@pytest.mark.parametrize(
+    ("body", "content_type"), [("dry_run=true", "application/x-www-form-urlencoded"), ('{"tier": "T0"}', "application/json")]
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/ops/config/reload"),
+        ("POST", "/ops/config/rollback/7"),
+        ("POST", "/ops/dlq/backfills/requeue-all"),
+        ("POST", "/ops/dlq/bulk?kind=discard"),
+        ("DELETE", "/ops/dlq/backfills/7"),
+    ],
+)
+def test_body_is_refused_where_parameters_stand_in_the_address(client, method, path, body, content_type):
+    response = client.generic(method, path, body, content_type=content_type)
+    assert (response.status_code, error(response)["code"]) == (422, "unknown_parameter")
+    assert "not in a body" in error(response)["message"]
+    assert client.post("/ops/dlq/backfills/requeue-all", "{}", content_type="application/json").status_code == 200
+
+
 def test_second_value_is_refused_where_one_is_taken(client):
     make_series("AAPL")
     make_series("MSFT")
