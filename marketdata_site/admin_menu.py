@@ -48,6 +48,12 @@ UNFOLD = {
                         "admin:collector_rangeinvalidation_changelist",
                         "collector.view_rangeinvalidation",
                     ),
+                    _link(
+                        "Abandoned spans",
+                        "delete_sweep",
+                        "admin:collector_abandonment_changelist",
+                        "collector.view_abandonment",
+                    ),
                     _link("Rejected bars", "block", "admin:collector_rejectedbar_changelist", "collector.view_rejectedbar"),
                     _link(
                         "Rejected quotes", "block", "admin:collector_rejectedquote_changelist", "collector.view_rejectedquote"

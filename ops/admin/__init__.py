@@ -1,5 +1,5 @@
 """The admin's view of who runs the service, and of what its operators decide; one file a noun."""
 
-from ops.admin import audit, bulk, dead_letters, keys, ranges, series, users
+from ops.admin import abandonments, audit, bulk, dead_letters, keys, ranges, series, users
 
-__all__ = ["audit", "bulk", "dead_letters", "keys", "ranges", "series", "users"]
+__all__ = ["abandonments", "audit", "bulk", "dead_letters", "keys", "ranges", "series", "users"]

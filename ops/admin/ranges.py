@@ -1,7 +1,6 @@
 """Ranges declared bad: what was, and the page on which one is declared. A row can be deleted, which lifts its pin; nothing else changes."""
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,12 +15,11 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from collector.admin.browser_forms import BarsForm
 from collector.models import RangeInvalidation
-from collector.selectors.series import parameters_of
 from marketdata_site.observability import clock
 from ops.actors import of_page
+from ops.admin.spans import SpanAdmin
 from ops.ranges import INVALIDATE, RangeOf, invalidate_range, lift_pin
-from providers.admin.marks import moment, tag
-from providers.admin_tools import InfinitePaginator, ReadOnlyAdmin
+from providers.admin.marks import tag
 from providers.api_errors import ApiError
 from providers.market.types import Adjustment, Hours, Interval
 from providers.models import Provider
@@ -103,19 +101,12 @@ class InvalidatePage(UnfoldModelAdminViewMixin, _FormView):  # type: ignore[misc
 
 
 @admin.register(RangeInvalidation)
-class RangeInvalidationAdmin(ReadOnlyAdmin):
+class RangeInvalidationAdmin(SpanAdmin):
     """Newest first."""
 
     list_display = ("declared", "of_series", "span", "pin", "bars", "why")
     list_filter = ("provider",)
     list_select_related = ("series__instrument", "provider")
-    search_fields = ("series__instrument__symbol__iexact",)
-    search_help_text = "Symbol, whole"
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = InfinitePaginator
-    show_full_result_count = False
-    list_per_page = 50
     change_list_template = "admin/ops/invalidations.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -135,24 +126,6 @@ class RangeInvalidationAdmin(ReadOnlyAdmin):
         """One after the other."""
         for number in list(queryset.values_list("pk", flat=True)):
             lift_pin(of_page(request), number=number, now=clock.now())
-
-    @admin.display(description="Declared (UTC)")
-    def declared(self, bad: RangeInvalidation) -> SafeString:
-        """When, by whom."""
-        return format_html('{}<br><span class="md-faint">{}</span>', moment(bad.created_at), bad.who)
-
-    @admin.display(description="Series")
-    def of_series(self, bad: RangeInvalidation) -> SafeString:
-        """With a link to its bars, those that were taken back among them."""
-        range_ = {"start": f"{bad.start:%Y-%m-%dT%H:%M}", "end": f"{bad.end:%Y-%m-%dT%H:%M}"}
-        address = f"{reverse('admin:collector_bars')}?{urlencode({**parameters_of(bad.series), **range_})}"
-        return format_html('<a class="md-link" href="{}">{}</a>', address, bad.series)
-
-    @admin.display(description="From, to (UTC)")
-    def span(self, bad: RangeInvalidation) -> SafeString:
-        """To the minute."""
-        texts = [f"{instant:%Y-%m-%d %H:%M}" for instant in (bad.start, bad.end)]
-        return format_html('<span class="md-nowrap">{}<br>{}</span>', *texts)
 
     @admin.display(description="Counts there")
     def pin(self, bad: RangeInvalidation) -> SafeString:
