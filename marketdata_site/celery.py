@@ -13,6 +13,10 @@ from celery.signals import task_prerun
 from marketdata_site import beat_life, task_logs  # noqa: F401  for their signals
 from marketdata_site.beat import EverySecond
 
+PLAN_EXPIRES_S = 10
+"""A worker discards a message by its own clock, which may be ahead of beat's: with two seconds left none would reach one that is two ahead.
+A plan that comes late finds its boundary planned, so more of them cost nothing."""
+
 app = Celery("marketdata")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
@@ -33,12 +37,12 @@ app.conf.update(
         "plan-live": {
             "task": "collector.tasks.plan_live",
             "schedule": EverySecond(1),
-            "options": {"queue": "plan", "expires": 2},
+            "options": {"queue": "plan", "expires": PLAN_EXPIRES_S},
         },
         "plan-quotes": {
             "task": "collector.tasks.plan_quotes",
             "schedule": EverySecond(1),
-            "options": {"queue": "plan", "expires": 2},
+            "options": {"queue": "plan", "expires": PLAN_EXPIRES_S},
         },
         "sweep-feed": {
             "task": "collector.tasks.sweep_feed",
