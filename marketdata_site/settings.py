@@ -94,6 +94,10 @@ def _database(url: str) -> dict[str, object]:
     options.update({key: value for key, value in query.items() if key not in {"host", "port"}})
     if ROLE == "test":
         options["options"] = "-c lock_timeout=20s"
+    if ROLE == "worker":
+        # One that is stopped, or whose machine is lost, within a transaction would keep its locks: no plan would be made, no bar of its
+        # series written. What the URL says comes behind, and wins.
+        options["options"] = f"-c idle_in_transaction_session_timeout=60s {options.get('options', '')}".strip()
     if ROLE == "web":
         options["pool"] = {"min_size": 1, "max_size": _number("MARKETDATA_WEB_POOL", 8), "timeout": 5}
     return {
