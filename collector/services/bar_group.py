@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from collector.core.evidence import DENSE_SHARE
 from collector.core.fitting import is_made_of
+from collector.core.running import over_until
 from collector.core.spans import Spans, inside
 from collector.models import Series
 from collector.schemas import BarsFetchJob, Priority
@@ -62,10 +63,14 @@ class BarGroup:
         """How a provider spells them."""
         return {name: vendor_symbol(self.series[name].instrument, candidate) for name in names}
 
+    def over_until(self, at: Micros) -> Micros:
+        """Slots that end by then are over at `at`, see `collector.core.running`."""
+        return over_until(self.calendar, self.interval, at)
+
     def open_slots(self, series: Series, judged_at: Micros) -> MicrosArray:
         """Closed expected slots of the window that are not covered yet."""
         slots = self.expected.of(series)
-        slots = slots[: slots.searchsorted(judged_at - self.interval.us, "right")]
+        slots = slots[: slots.searchsorted(self.over_until(judged_at) - self.interval.us, "right")]
         done = self.covered.get(series.pk)
         return slots if done is None else slots[~inside(slots, done)]
 
@@ -75,7 +80,7 @@ class BarGroup:
         Live only: history holds no news.
         """
         slots = self.expected.slots
-        last = slots[: slots.searchsorted(self.end - self.interval.us, "right")][-1:]
+        last = slots[: slots.searchsorted(self.over_until(self.end) - self.interval.us, "right")][-1:]
         if self.lane is not Lane.LIVE or not len(last):
             return {}
         dense = [name for name in names if (self.density.get(self.series[name].pk) or 0.0) >= DENSE_SHARE]

@@ -46,7 +46,7 @@ def take_in(answer: ProviderAnswer, group: BarGroup, *, ranking: Mapping[int, in
         answer.batch,
         interval=group.interval,
         asset_class=group.asset_class,
-        closed_before=judged_at,
+        closed_before=group.over_until(judged_at),
         kept_from=bars_kept_from(group.now, group.interval),
     )
     reading = _Reading(answer, group, checked, judged_at, rows_by_symbol(checked, group.interval))

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from collector.core.live import split, window_of
+from collector.core.running import over_until
 from collector.core.spans import spans_of
 from collector.models import Tier
 from collector.schemas import MAX_SYMBOLS, BarsFetchJob, Priority
@@ -97,7 +98,7 @@ def _due_of_calendar(
     since = boundary - window_of(interval, cadence=tier.cadence_seconds * SECOND_US, least=least)
     overlap = _overlap(snapshot, interval, tier.code)
     venue = get_calendar(calendar, hours)
-    slots = venue.slots(interval, since - overlap, boundary - interval.us + 1)
+    slots = venue.slots(interval, since - overlap, over_until(venue, interval, boundary) - interval.us + 1)
     if not len(slots) or slots[-1] < since:
         return
     lost = read_closures(since=since - overlap).vanished(venue, interval, start=since - overlap, end=boundary)

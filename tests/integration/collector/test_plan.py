@@ -222,6 +222,14 @@ def test_plan_asks_for_yesterdays_daily_bar_behind_midnight():
     assert at("2025-10-09 00:02") == []
 
 
+def test_plan_asks_for_a_daily_bar_when_its_session_is_over_that_goes_on_behind_midnight():
+    make_series(interval="1d", hours="extended")
+    hold(Series.objects.get(), [us("2025-01-14 00:00")])
+    assert at("2025-01-16 00:59") == []  # 19:59 in New York
+    (job,) = at("2025-01-16 01:00")
+    assert window(job) == (us("2025-01-15 00:00"), us("2025-01-16 01:00"))
+
+
 def test_plan_that_fails_is_made_again(monkeypatch):
     make_series()
     monkeypatch.setattr("collector.services.live.split", _fail)

@@ -18,13 +18,13 @@ OPEN = us("2025-10-08 13:30")
 CLOSE = us("2025-10-08 13:31")
 
 
-def collect(monkeypatch, *, asked_at, received_at, vendor_time):
-    """One job whose vendor answers with the bar of 13:30."""
+def collect(monkeypatch, *, asked_at, received_at, vendor_time, interval=Interval.M1, hours="regular", start=OPEN, end=CLOSE):
+    """One job whose vendor answers with the bar of its first slot."""
 
     async def answer(candidate, **_):
         return ProviderAnswer(
             candidate=candidate,
-            batch=batch_of([row(OPEN)]),
+            batch=batch_of([row(start)]),
             answered=frozenset({"AAPL"}),
             failed={},
             asked_at=asked_at,
@@ -35,10 +35,16 @@ def collect(monkeypatch, *, asked_at, received_at, vendor_time):
         )
 
     make_provider("polygon")
-    make_policy("polygon")
+    make_policy("polygon", capability=f"bars_{interval}")
     monkeypatch.setattr("collector.services.collecting.ask_provider", answer)
     job = BarsFetchJob(
-        tier="T0", priority=Priority.LIVE, symbols=["AAPL"], interval=Interval.M1, start=from_us(OPEN), end=from_us(CLOSE)
+        tier="T0",
+        priority=Priority.LIVE,
+        symbols=["AAPL"],
+        interval=interval,
+        hours=hours,
+        start=from_us(start),
+        end=from_us(end),
     )
     with EventLoopThread() as loop:
         collect_bars(job, now=asked_at, loop=loop)
@@ -62,3 +68,13 @@ def test_bar_is_stored_only_when_it_was_closed_by_both_clocks_as_the_question_le
     collect(monkeypatch, asked_at=asked_at, received_at=received_at, vendor_time=vendor_time)
     assert list(held(series)) == ([OPEN] if is_stored else [])
     assert np.isfinite([bar.close for bar in held(series).values()]).all()
+
+
+@pytest.mark.parametrize(("asked", "is_stored"), [("2025-01-16 00:30", False), ("2025-01-16 01:00", True)])
+def test_daily_bar_is_stored_when_its_session_is_over_that_goes_on_behind_midnight(monkeypatch, asked, is_stored):
+    """Extended hours end at 20:00 in New York, in winter an hour behind midnight (UTC)."""
+    series = make_series(interval="1d", hours="extended")
+    day, asked_at = us("2025-01-15 00:00"), us(asked)
+    daily = {"interval": Interval.D1, "hours": "extended", "start": day, "end": asked_at}
+    collect(monkeypatch, asked_at=asked_at, received_at=asked_at + 1, vendor_time=None, **daily)
+    assert bool(held(series)) is is_stored
