@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import LockNotAvailable
+from django.db import IntegrityError, OperationalError, connection, transaction
+from psycopg.errors import CheckViolation, LockNotAvailable
 
 from providers.market.types import MicrosArray, to_us
 
@@ -108,6 +108,12 @@ def missing_partitions(of: Partitioned, periods: Iterable[int]) -> list[str]:
 def forget_known() -> None:
     """Drop this process' memory of existing partitions (when one turns out to be gone, between tests)."""
     _known.clear()
+
+
+def has_no_partition(error: IntegrityError) -> bool:
+    """Whether there was none for a row: a violated check without a name."""
+    violation = error.__cause__
+    return isinstance(violation, CheckViolation) and violation.diag.constraint_name is None
 
 
 def _existing(of: Partitioned) -> set[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from collector import quotes_sql, store_sql
 from collector.announcing import announce
@@ -20,7 +20,7 @@ from collector.core.bars import Rejection
 from collector.core.messages import InstrumentLabel, quote_messages
 from collector.core.quotes import CheckedQuotes
 from collector.metrics import one_write
-from collector.partitions import QUOTES, ensure_partitions
+from collector.partitions import QUOTES, ensure_partitions, forget_known, has_no_partition
 from providers.market.types import Micros, to_us
 
 
@@ -61,16 +61,27 @@ def write_quotes(write: QuoteWrite, *, keep_from: Micros) -> QuotesWritten:
     quotes = write.quotes.where(kept) if expired else write.quotes
     if not len(kept) and not write.rejected:
         return QuotesWritten(expired=expired)
+    try:
+        return _write(write, quotes, expired=expired)
+    except IntegrityError as error:
+        if not has_no_partition(error):
+            raise
+        # Dropped by a process whose settings keep less than ours, or at midnight, after we had seen it.
+        forget_known()
+        return _write(write, quotes, expired=expired)
+
+
+def _write(write: QuoteWrite, quotes: CheckedQuotes, *, expired: int) -> QuotesWritten:
     ensure_partitions(QUOTES, QUOTES.periods_of(quotes.batch.at))
     with one_write():
-        changed = _write_rows(write, quotes) if len(kept) else {}
+        changed = _write_rows(write, quotes) if len(quotes.batch) else {}
         if write.rejected:
             store_sql.add_rejections(write.rejected, write.provider_id, _recorded_at(), table=store_sql.REJECTED_QUOTES)
         new = sum(1 for rev, _ in changed.values() if rev == 1)
         return QuotesWritten(
             new=new,
             revised=len(changed) - new,
-            unchanged=len(kept) - len(changed),
+            unchanged=len(quotes.batch) - len(changed),
             expired=expired,
             rejected=len(write.rejected),
             feed_batch_id=_announce(write, quotes, changed),

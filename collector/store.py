@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 from django.db import IntegrityError, connection
-from psycopg.errors import CheckViolation, UniqueViolation
+from psycopg.errors import UniqueViolation
 
 from collector import store_sql as sql
 from collector.announcing import announce
@@ -25,7 +25,7 @@ from collector.core.precedence import Claim, replaces
 from collector.core.spans import NO_SPANS, Spans, from_multirange, inside, minus
 from collector.metrics import one_write
 from collector.models import Withdrawal
-from collector.partitions import BARS, ensure_partitions, forget_known
+from collector.partitions import BARS, ensure_partitions, forget_known, has_no_partition
 from collector.store_batch import AbsentSlots, WriteBatch, WriteResult
 from collector.withdrawing import Withdrawn, messages_of_withdrawn, take_back
 from providers.market.types import Interval, Micros, to_us
@@ -43,7 +43,7 @@ def write_bars(batch: WriteBatch, *, history_before: Micros) -> WriteResult:
     try:
         return _write(_Write(batch), history_before)
     except IntegrityError as error:
-        if _has_no_partition(error):
+        if has_no_partition(error):
             # Dropped by a process whose settings keep less than ours, after we had seen it.
             forget_known()
             _make_partitions(batch)
@@ -63,12 +63,6 @@ def _write(write: "_Write", history_before: Micros) -> WriteResult:
 def _make_partitions(batch: WriteBatch) -> None:
     if batch.interval is not Interval.D1:
         ensure_partitions(BARS, BARS.periods_of(batch.bars.start))
-
-
-def _has_no_partition(error: IntegrityError) -> bool:
-    """Whether there was none for a row: a violated check without a name."""
-    violation = error.__cause__
-    return isinstance(violation, CheckViolation) and violation.diag.constraint_name is None
 
 
 def _is_held_already(error: IntegrityError) -> bool:

@@ -111,6 +111,15 @@ def test_quotes_on_both_sides_of_midnight_go_to_the_partitions_of_their_days():
         assert [name for (name,) in cursor.fetchall()] == ["collector_quote_20251031", "collector_quote_20251101"]
 
 
+def test_quotes_find_a_partition_again_that_another_process_has_dropped():
+    one = instrument()
+    write(one, quote(AT))
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE collector_quote_20251008")
+    assert write(one, quote(AT, 10.25), asked_at=AT + 5 * SECOND_US).new == 1
+    assert held(one) == [(AT, 10.25, 10.5, 1)]
+
+
 def test_late_quote_of_ten_days_ago_is_kept_and_told_and_the_newest_stays():
     one = instrument()
     write(one, quote(AT))
