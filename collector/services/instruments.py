@@ -57,7 +57,9 @@ def save_lines(*, lines: list[InstrumentLine], now: datetime) -> LoadCounts:
 
 
 def _save_instruments(lines: list[InstrumentLine]) -> tuple[dict[Key, Instrument], set[Key], set[Key]]:
-    rows = {(row.symbol, row.mic): row for row in Instrument.objects.filter(symbol__in=[line.symbol for line in lines])}
+    # Locked, because whole rows are written back: what somebody else changes meanwhile would be lost.
+    held = Instrument.objects.filter(symbol__in=[line.symbol for line in lines]).order_by("pk").select_for_update(no_key=True)
+    rows = {(row.symbol, row.mic): row for row in held}
     new, changed = set(), set()
     for line in lines:
         key = (line.symbol, line.mic)

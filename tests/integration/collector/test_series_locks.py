@@ -1,4 +1,4 @@
-"""Bulk changes of series lock in the order of ids, as the write path does: otherwise the two can deadlock."""
+"""Bulk changes of series lock in the order of ids, as the write path does: otherwise the two can deadlock. A load undoes nobody's change."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
-from collector.models import Series
+from collector.models import Instrument, Series
 from collector.services.instruments import load_instruments
 from collector.services.series import switch
 from tests.integration.collector.rows import make_series
@@ -46,6 +46,22 @@ def test_bulk_change_holds_no_later_series_while_it_waits_for_an_earlier_one(cha
     assert not thread.is_alive()
     rows = Series.objects.exclude(instrument__symbol="C").values_list("tier", "is_active")
     assert set(rows) == ({("T1", True)} if change is _load else {("T0", False)})
+
+
+def test_load_leaves_alone_what_somebody_else_changed_while_it_ran() -> None:
+    make_series("A", mic="XXXX", calendar="24/7")
+    thread = threading.Thread(target=_in_its_own_connection, args=(_load_asset_class,))
+    with transaction.atomic():
+        Instrument.objects.update(name="by hand")
+        thread.start()
+        _wait_for_a_waiter()
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()
+    assert Instrument.objects.values_list("name", "asset_class").get() == ("by hand", "crypto")
+
+
+def _load_asset_class() -> None:
+    load_instruments(data=b"symbol,mic,calendar,asset_class\nA,XXXX,24/7,crypto\n", now=timezone.now())
 
 
 def _in_its_own_connection(change: Callable[[], None]) -> None:
