@@ -52,6 +52,9 @@ class _Call:
     send: Send
     symbols: tuple[str, ...]
     answered: HttpResponse | None = None
+    is_read: bool = False
+    ours: Exception | None = None
+    """What our own side failed with before or behind the answer, such as the budget's database: the venue has no part in it."""
 
 
 _CALL: ContextVar[_Call] = ContextVar("ccxt_call")
@@ -88,6 +91,8 @@ class CcxtClient:
             except ProviderError:
                 raise
             except Exception as error:
+                if error is call.ours:
+                    raise
                 failure = self._failure(error, call)
             finally:
                 _CALL.reset(token)
@@ -114,7 +119,12 @@ class CcxtClient:
             )
         call = _CALL.get()
         request = HttpRequest(url=url, headers={"Accept": "application/json", **(headers or {})})
-        return await call.send(request, partial(self._read, url=url, call=call))
+        try:
+            return await call.send(request, partial(self._read, url=url, call=call))
+        except Exception as error:
+            if call.answered is None or call.is_read:
+                call.ours = error
+            raise
 
     def _read(self, response: HttpResponse, *, url: str, call: _Call) -> object:
         call.answered = response
@@ -124,6 +134,7 @@ class CcxtClient:
             raise self._meaning(refusal, response, call.symbols)
         if foreign is not None:
             raise foreign
+        call.is_read = True
         return document
 
     def _document(self, response: HttpResponse) -> tuple[object, ProviderError | None]:

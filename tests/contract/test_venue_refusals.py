@@ -1,8 +1,12 @@
 """Refusals of crypto venues through ccxt's real client, each read by its meaning."""
 
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from providers.adapter import HttpResponse
+from providers.adapter import HttpRequest, HttpResponse
 from providers.errors import (
     AuthFailed,
     BadRequest,
@@ -15,7 +19,7 @@ from providers.errors import (
     VendorFault,
     VendorTimeout,
 )
-from tests.contract.asking import account_of, ask_client
+from tests.contract.asking import account_of, ask_client, client_of
 from tests.contract.venues import DATE, SYMBOLS, VENUES, answer, minutes, venue
 
 UNKNOWN = {
@@ -110,6 +114,21 @@ def test_failure_of_the_library_itself_keeps_its_text_to_itself(name: str, monke
         ask_client(venue(name), minutes(name, 5))
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("is_behind", [False, True])
+@pytest.mark.parametrize("name", VENUES)
+def test_failure_of_our_own_side_is_not_laid_at_the_venues_door(name: str, is_behind: bool) -> None:
+    """The budget is a row: a restart of the database meets whoever pays for a request, or tells what came of it."""
+
+    async def send(request: HttpRequest, read: Callable[[HttpResponse], Any]) -> Any:
+        if is_behind:
+            read(answer([]) if name != "kraken" else answer({"error": [], "result": {}}))
+        raise ConnectionError("the database went away")
+
+    client = client_of(venue(name), account_of(venue(name)))
+    with pytest.raises(ConnectionError, match="went away"):
+        asyncio.run(client.bars(minutes(name, 5), send=send))
 
 
 @pytest.mark.parametrize("name", VENUES)
