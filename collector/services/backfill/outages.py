@@ -6,13 +6,14 @@ No job is to blame, and none pays for it.
 import logging
 import time
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, InternalError, OperationalError, close_old_connections
 
 log = logging.getLogger(__name__)
 
 PAUSE_S = 0.5
-_CUT_OFF = frozenset({"57P01", "57P02", "57P03", "40P01"})
-"""The server shuts down, crashed, is not up yet, or chose this one of two that waited for each other. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_CUT_OFF = frozenset({"57P01", "57P02", "57P03", "40P01", "25P03"})
+"""The server shuts down, crashed, is not up yet, chose this one of two that waited for each other, or ended a transaction in which we were
+stopped for too long. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 def is_outage(error: BaseException | None) -> bool:
@@ -22,7 +23,7 @@ def is_outage(error: BaseException | None) -> bool:
     """
     if isinstance(error, BaseExceptionGroup):
         return all(is_outage(one) for one in error.exceptions)
-    if not isinstance(error, OperationalError | InterfaceError):
+    if not isinstance(error, OperationalError | InterfaceError | InternalError):
         return False
     state = getattr(error.__cause__, "sqlstate", None)  # none: the connection broke before the server could say why
     return state is None or state in _CUT_OFF or state.startswith("08")

@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from collector.core.spans import inside
 from collector.core.texts import storable
@@ -58,7 +58,7 @@ def _settle(endings: Sequence[Ending]) -> int:
     while True:
         try:
             return settle(endings, now=now())
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError) as error:
             if not wait_a_moment(error, until=until):
                 raise
 
