@@ -154,9 +154,9 @@ class SeriesAdmin(KeptByHistory, ModelAdmin):  # type: ignore[misc]  # unfold is
             query,
         )
 
-    @admin.action(description="Activate: collect from now on", permissions=["change"])
+    @admin.action(description="Activate: collect again, and fill what was missed meanwhile", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Series]) -> None:
-        """Collect them again."""
+        """Collect them again. Whoever does not want what was missed moves `collect_from` first."""
         self._switch(request, queryset, to=True)
 
     @admin.action(description="Deactivate: collect no more, keep what is held", permissions=["change"])

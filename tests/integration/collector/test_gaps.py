@@ -16,6 +16,7 @@ from collector.core.spans import inside
 from collector.models import CalendarOverride, Instrument, Series
 from collector.selectors.coverage import coverage_of
 from collector.selectors.scopes import Scope, reach_of
+from collector.services.series import switch
 from providers.market.calendar import get_calendar
 from providers.market.types import DAY_US, MINUTE_US, SECOND_US, Hours, Interval, from_us
 from providers.services import policies
@@ -183,6 +184,13 @@ class TestEdges:
         make_series(is_active=False)
         assert on() == []
         assert reach_of(Scope()).series == 0
+
+    def test_what_a_series_missed_while_it_was_not_active_is_a_gap_unless_its_life_begins_later(self):
+        series = make_series(is_active=False)
+        switch(ids=[series.pk], is_active=True)
+        assert on() == ["AAPL 10-08 13:30 +390"]
+        Series.objects.update(collect_from=from_us(EVENING))
+        assert on() == []
 
     def test_retention_horizon_clips_to_whole_days(self, settings):
         make_series()
