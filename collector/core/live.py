@@ -29,7 +29,7 @@ def window_of(interval: Interval, *, cadence: Micros, least: Micros) -> Micros:
 def split(members: Sequence[tuple[str, Micros]], *, most: int) -> list[tuple[list[str], Micros]]:
     """Jobs of at most `most` symbols out of (symbol, first open slot) pairs, with the earliest slot of each job.
 
-    Series that wait for older slots share jobs, so that one straggler does not widen the window of a thousand.
+    Series that wait for older slots share jobs, so that stragglers widen the window of one job, not of all.
     """
     ordered = sorted(members, key=lambda member: (member[1], member[0]))
     chunks = [ordered[i : i + most] for i in range(0, len(ordered), most)]

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from collector.models import Tier
 from collector.selectors.calendars import calendar_faults
 from marketdata_site.observability.version import VERSION
 from ops.auth import is_loopback
@@ -23,12 +24,17 @@ SETTLED = timedelta(minutes=1)
 
 
 def look_at_policy() -> Finding:
-    """Whether a version is active, and whether the next reload would go through."""
-    if policies.current().number is None:
+    """Whether a version is active, is about tiers that exist, and whether the next reload would go through."""
+    active = policies.current()
+    if active.number is None:
         return error("no policy version is active, so nobody is asked", advice="run `manage.py reload_config`")
     if faults := policies.validate_draft():
         advice = "mend what it names; the active version runs on meanwhile"
         return warning("the next reload would be refused", advice=advice, detail="; ".join(faults))
+    tiers = set(Tier.objects.values_list("code", flat=True))
+    if strange := sorted({one.tier for one in active.policies if one.tier} - tiers):
+        advice = "correct the row or the variable POLICY_…, then run `manage.py reload_config`"
+        return warning(f"the policy says who is asked for {', '.join(strange)}, and there is no such tier", advice=advice)
     return fine("a policy version is active")
 
 

@@ -62,6 +62,15 @@ def test_no_active_policy_is_an_error_and_a_draft_that_would_be_refused_a_warnin
     assert "bogus" in finding.detail
 
 
+def test_order_for_a_tier_that_does_not_exist_is_a_warning() -> None:
+    make_provider("polygon")
+    make_policy("polygon", tier="T1")
+    assert routes.look_at_policy().severity is Severity.OK
+    make_policy("polygon", tier="T11")
+    finding = routes.look_at_policy()
+    assert (finding.severity, "T11" in finding.found) == (Severity.WARNING, True)
+
+
 @pytest.mark.usefixtures("_no_key")
 def test_only_providers_that_may_be_asked_need_their_keys() -> None:
     make_provider("polygon", credentials={"api_key": "NO_SUCH_KEY"})
