@@ -23,7 +23,7 @@ ROUTES = {
     Capability.BARS_1D: ["polygon", "alpaca", "twelve_data"],
     Capability.QUOTES_L1: ["polygon", "alpaca"],
 }
-"""Each has somebody to fail over to, for bars at any hour: coins and pairs, which Alpaca lacks or trades on its own venue, too."""
+"""Each has somebody to fail over to, for bars at any hour: of currency pairs too, which Alpaca lacks."""
 AUTHOR = "load_demo"
 HEAD_START = timedelta(minutes=5)
 """New series begin this long ago, within what live collection looks back on: the first bars do not wait for a minute to pass."""

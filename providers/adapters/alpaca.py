@@ -15,7 +15,7 @@ Quirks that this file knows:
   they are no trades. Stock bars with volume 0 are kept.
 - Daily stocks are stamped at midnight in New York, daily crypto at midnight in Chicago, which is 05:00 or 06:00 UTC of the
   same date.
-- Coins are traded on the vendor's own venue alone: its silence says nothing about the market.
+- Coins are traded on the vendor's own venue alone. Whether its silence is to count as the market's, the account's `feed_scope` says.
 - A symbol that was not asked for is never stored: its rows are kept as malformed; an answer of nothing else is no answer.
 """
 
@@ -103,7 +103,9 @@ class Alpaca:
         rows_per_page=_ROWS_A_PAGE,
         terms=(
             Terms(asset_classes=frozenset({AssetClass.EQUITY}), feed_scopes=frozenset(_FEEDS)),
-            Terms(asset_classes=frozenset({AssetClass.CRYPTO}), feed_scopes=frozenset({FeedScope.VENUE})),
+            Terms(
+                asset_classes=frozenset({AssetClass.CRYPTO}), feed_scopes=frozenset({FeedScope.CONSOLIDATED, FeedScope.VENUE})
+            ),
         ),
     )
 

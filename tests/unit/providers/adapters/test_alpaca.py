@@ -103,9 +103,11 @@ def test_request_asks_the_feed_of_the_account() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "scopes"), [(QUERY, {FeedScope.CONSOLIDATED, FeedScope.IEX}), (PAIR, {FeedScope.VENUE})], ids=["stocks", "coins"]
+    ("query", "scopes"),
+    [(QUERY, {FeedScope.CONSOLIDATED, FeedScope.IEX}), (PAIR, {FeedScope.CONSOLIDATED, FeedScope.VENUE})],
+    ids=["stocks", "coins"],
 )
-def test_no_account_may_call_the_vendors_own_venue_the_market(query: BarQuery, scopes: set[FeedScope]) -> None:
+def test_feeds_that_the_vendor_has_not_are_refused(query: BarQuery, scopes: set[FeedScope]) -> None:
     for scope in FeedScope:
         with nullcontext() if scope in scopes else pytest.raises(UnsupportedRequest, match=f"no {scope} feed"):
             check_supported(ALPACA, query, account=replace(ACCOUNT, feed_scope=scope))
