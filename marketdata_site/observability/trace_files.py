@@ -18,6 +18,7 @@ _NAME = re.compile(r"trace_(?P<label>[\w-]+)_(?P<ms>\d{13,})\.(?:json|html)")
 _UNFINISHED = ".unfinished_trace_"
 _LONGEST_SAVE_S = 3_600
 """A file that is unfinished for longer was left by a killed process."""
+_AT_ONCE_MS = 1_000
 _PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -45,8 +46,10 @@ class TraceFiles:
             self._tidy()
 
     def _reserved(self, label: str) -> Path:
-        """A name that nobody has, a millisecond later where two traces end at once."""
-        ms, words = time.time_ns() // 1_000_000, re.sub(r"[^A-Za-z0-9-]+", "_", label).strip("_")[:80] or "work"
+        """A name that nobody has, later than all that end at once with it: one that has gone already would make the newest the oldest."""
+        words = re.sub(r"[^A-Za-z0-9-]+", "_", label).strip("_")[:80] or "work"
+        now = time.time_ns() // 1_000_000
+        ms = max((ms + 1 for ms, other, _, _ in self._found() if other == words and now <= ms < now + _AT_ONCE_MS), default=now)
         while True:
             path = self.folder / f"trace_{words}_{ms}.{self.form}"
             try:

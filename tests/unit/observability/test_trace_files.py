@@ -37,6 +37,13 @@ def test_oldest_files_of_a_label_go_and_those_of_others_stay(tmp_path: Path) -> 
     assert names(tmp_path) == sorted([*kept, rare])
 
 
+def test_newest_file_stays_when_many_end_in_one_millisecond(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: NOW_MS * 1_000_000)
+    files = TraceFiles(tmp_path, keep_files=2)
+    kept = [files.save("fetch", write()).name for _ in range(5)][-2:]
+    assert names(tmp_path) == kept == [f"trace_fetch_{NOW_MS + 3}.json", f"trace_fetch_{NOW_MS + 4}.json"]
+
+
 def test_oldest_files_go_when_all_together_are_too_big_but_never_the_newest(tmp_path: Path) -> None:
     files = TraceFiles(tmp_path, keep_mb=1)
     files.save("a", write("x" * 600_000))
