@@ -29,7 +29,7 @@ FEW, MANY = 1_000, 10_000
 MINUTES, MANY_MINUTES = 6, 2
 BEFORE = timedelta(minutes=8)
 """So much of a new symbol's past is collected at once: later minutes then read their overlap again, as in the middle of a session."""
-OUTAGE_S, OUTAGE_PATIENCE_S = 1_500, 120
+OUTAGE_S, PATIENCE_S = 1_500, 120
 
 
 def run() -> list[Row]:
@@ -74,7 +74,11 @@ def _pass(service: Service, client: Watcher, symbols: int) -> list[tuple[float, 
 
 
 def _last_commit() -> float:
-    """Seconds since the last minute's plan was due, as the publisher saw it. A batch of one is a mark."""
+    """Seconds since the last minute's plan was due, as the publisher saw it. A batch of one is a mark.
+
+    The client has a batch before its row has the time: without all of them the newest would be one of the minute before.
+    """
+    _wait(lambda: not FeedBatch.objects.filter(published_at=None).exists(), "all batches to have their time")
     newest = FeedBatch.objects.filter(message_count__gt=1).aggregate(at=Max("published_at"))["at"]
     due = _whole(newest) + timedelta(seconds=LATENESS_S)
     seconds: float = (newest - due).total_seconds()
@@ -99,15 +103,17 @@ def _outage(service: Service) -> float:
     begun = time.monotonic()
     scan_recent(now=now_us(), snapshot=policies.current())
     ring_drain()
-    _wait(lambda: Backfill.objects.exists() and not Backfill.objects.exclude(state="done").exists())
+    _wait(
+        lambda: Backfill.objects.exists() and not Backfill.objects.exclude(state="done").exists(), "the outage to be made good"
+    )
     return time.monotonic() - begun
 
 
-def _wait(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + OUTAGE_PATIENCE_S
+def _wait(condition: Callable[[], bool], what: str) -> None:
+    limit = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > limit:
-            raise TimeoutError(f"the outage is not made good after {OUTAGE_PATIENCE_S} s")
+            raise TimeoutError(f"waited {PATIENCE_S} s in vain for {what}")
         time.sleep(0.1)
 
 
