@@ -1,70 +1,21 @@
 """From gaps to jobs: one job a missing slot, within the caps, and none for what somebody sees to."""
 
-import itertools
-from datetime import date, timedelta
-
-import numpy as np
 import pytest
 import time_machine
 from celery import current_app
-from django.db import connections, transaction
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
+from django.db import connections
 
 from collector import tasks
-from collector.models import Abandonment, Backfill, DeadLetter, Tier
-from collector.models.backfills import BackfillState, Lane
-from collector.selectors.scopes import Scope
-from collector.services.gap_resolving import resolve_covered
-from collector.services.gap_scan import LOCK_RECENT, scan, scan_older, scan_recent
-from providers.market.calendar import get_calendar
-from providers.market.types import DAY_US, MINUTE_US, Interval, from_us, to_us
+from collector.models import Abandonment, Backfill, Tier
+from collector.models.backfills import Lane
+from collector.services.gap_scan import LOCK_RECENT, scan_older, scan_recent
+from providers.market.types import MINUTE_US, from_us, to_us
 from providers.policy import Snapshot
 from tests.builders import moment, us
-from tests.integration.collector.gaps import cover
 from tests.integration.collector.rows import make_series, make_tier
+from tests.integration.collector.scanning import CLOSE, EVENING, OPEN, TAKEN, become, hold, jobs, run
 
 pytestmark = pytest.mark.django_db
-
-WEDNESDAY = date(2025, 10, 8)
-EVENING = us("2025-10-08 22:00")
-OPEN, CLOSE = "2025-10-08 13:30", "2025-10-08 20:00"
-TAKEN = {"queued", "running", "retry_wait", "parked", "dead"}
-numbers = itertools.count()
-
-
-def run(*, now=EVENING, start=WEDNESDAY, **values):
-    return scan(scope=Scope(), now=now, snapshot=Snapshot(), start=start, **values)
-
-
-def hold(series, *without, first=WEDNESDAY, last=WEDNESDAY):
-    """Cover all slots of the sessions but those that start in the spans `without`."""
-    venue = get_calendar(series.instrument.calendar, series.hours)
-    starts, days = venue.session_slots(Interval(series.interval), first, last)
-    kept = np.ones(len(starts), dtype=bool)
-    for start, end in without:
-        kept &= (starts < us(start)) | (starts >= us(end))
-    cover(series, starts[kept], days[kept])
-
-
-def jobs(**values):
-    """`13:30 +5 queued`, in the order of time and series."""
-    rows = Backfill.objects.filter(**values).order_by("start", "series_id")
-    return [f"{row.start:%H:%M} +{row.slots} {row.state}" for row in rows]
-
-
-def become(state, *, tier="T0", **values):
-    leased = moment("2025-10-08 22:05") if state == "running" else None
-    Backfill.objects.filter(tier=tier).update(state=state, leased_until=leased, **values)
-
-
-def bury(job):
-    job.state = BackfillState.DEAD
-    job.save()
-    DeadLetter.objects.create(
-        backfill=job, reason="unknown_symbol", fingerprint="f", missing_minutes=1, died_at=moment("2025-10-08 21:00")
-    )
 
 
 def test_scan_makes_a_job_of_each_gap_once():
@@ -208,66 +159,6 @@ def test_jobs_around_the_clock_end_at_midnight_and_daily_ones_with_the_year():
     assert jobs(series__interval="1d") == ["00:00 +2 queued", "00:00 +2 queued"]
 
 
-def test_job_that_is_covered_meanwhile_ends_with_its_dead_letter():
-    series = make_series()
-    hole = ("2025-10-08 14:00", "2025-10-08 14:05")
-    hold(series, hole, ("2025-10-08 15:00", "2025-10-08 15:05"))
-    run()
-    bury(Backfill.objects.get(start=moment(hole[0])))
-    hold(series, ("2025-10-08 15:01", "2025-10-08 15:02"))
-    assert run().resolved == 1
-    assert jobs() == ["14:00 +5 done", "15:00 +5 queued"]
-    assert not DeadLetter.objects.exists()
-    assert to_us(Backfill.objects.get(state="done").finished_at) == EVENING
-
-
-@pytest.mark.parametrize("state", ["queued", "retry_wait", "parked"])
-def test_open_job_that_is_covered_meanwhile_ends(state):
-    series = make_series()
-    run()
-    become(state)
-    hold(series)
-    assert resolve_covered(now=EVENING) == 1
-    assert jobs() == ["13:30 +390 done"]
-
-
-def test_jobs_are_counted_on_commit_both_new_ones_and_those_that_are_covered_meanwhile(
-    monkeypatch, django_capture_on_commit_callbacks
-):
-    made, ended = [], []
-    monkeypatch.setattr("collector.metrics.backfills_enqueued", lambda tier, count: made.append((tier, count)))
-    monkeypatch.setattr("collector.metrics.backfill_completed", lambda tier, status, count: ended.append((tier, status, count)))
-    everything = [make_series(), make_series("MSFT", tier="T1"), make_series("TSLA", tier="T1")]
-    with django_capture_on_commit_callbacks(execute=True):
-        run()
-        assert made == []
-    assert made == [("T0", 1), ("T1", 2)]
-    for series in everything:
-        hold(series)
-    with django_capture_on_commit_callbacks(execute=True):
-        assert run().resolved == 3
-        assert ended == []
-    assert sorted(ended) == [("T0", "done", 1), ("T1", "done", 2)]
-
-
-def test_running_job_is_left_to_its_worker_when_its_slots_are_covered():
-    series = make_series()
-    run()
-    become("running")
-    hold(series)
-    assert resolve_covered(now=EVENING) == 0
-
-
-def test_daily_job_ends_although_the_weekend_within_it_is_covered_by_nothing():
-    series = make_series(interval="1d", collect_from=moment("2025-10-02 00:00"))
-    run(start=None, now=us("2025-10-12 22:00"))
-    assert jobs() == ["00:00 +7 queued"]
-    hold(series, ("2025-10-06 00:00", "2025-10-07 00:00"), first=date(2025, 10, 2), last=date(2025, 10, 10))
-    assert resolve_covered(now=EVENING) == 0
-    hold(series, first=date(2025, 10, 6), last=date(2025, 10, 6))
-    assert resolve_covered(now=EVENING) == 1
-
-
 def test_recent_scan_looks_back_some_hours_and_the_older_one_from_there_into_the_history_lane(settings):
     settings.RECENT_SCAN_HOURS = 24
     make_series(collect_from=moment("2025-10-06 00:00"))
@@ -309,52 +200,3 @@ def test_doorbells_scan_by_the_clock_and_say_what_was_found(caplog):
         tasks.scan_all()
     assert jobs(lane="history") == ["13:30 +390 queued"]
     assert [r.getMessage()[:6] for r in caplog.records if getattr(r, "action", "") == "gaps_scanned"] == ["3 gaps", "1 gaps"]
-
-
-STEPS = st.one_of(
-    st.tuples(st.just("scan"), st.integers(0, 400)),
-    st.tuples(st.just("cover"), st.integers(0, 900), st.integers(1, 200)),
-    st.tuples(st.just("move"), st.integers(0, 20), st.sampled_from([*sorted(TAKEN), "done", "discarded"])),
-)
-
-
-@hypothesis_settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(steps=st.lists(STEPS, min_size=2, max_size=12))
-def test_no_slot_has_two_jobs_and_none_that_is_missing_has_no_job(steps):
-    with transaction.atomic():
-        begin = us("2025-10-07 16:00")
-        series = make_series(f"P{next(numbers)}", mic="XXXX", calendar="24/7", collect_from=from_us(begin))
-        now, covered = begin, np.zeros(0, dtype=np.int64)
-        for step in [*steps, ("scan", 60)]:
-            if step[0] == "scan":
-                now += step[1] * MINUTE_US
-                result = scan(scope=Scope(series_ids=[series.pk]), now=now, snapshot=Snapshot())
-                assert result.dropped == 0
-                expected = np.arange(begin, now - 10 * MINUTE_US, MINUTE_US)
-                assert _uncovered_by_jobs(series, np.setdiff1d(expected, covered)) == []
-            elif step[0] == "cover":
-                starts = begin + np.arange(step[1], step[1] + step[2]) * MINUTE_US
-                cover(series, starts, starts // DAY_US)
-                covered = np.union1d(covered, starts)
-            else:
-                _move(series, step[1], step[2])
-        transaction.set_rollback(True)
-
-
-def _uncovered_by_jobs(series, missing):
-    """The missing slots that no job has. Every job lies in one session, and no two have a slot in common."""
-    rows = [(to_us(r.start), to_us(r.end), r.slots) for r in Backfill.objects.filter(series=series, state__in=TAKEN)]
-    rows.sort()
-    assert all(a_end <= b_start for (_, a_end, _), (b_start, _, _) in itertools.pairwise(rows))
-    assert all(start // DAY_US == (end - 1) // DAY_US and slots * MINUTE_US == end - start for start, end, slots in rows)
-    return [t for t in missing.tolist() if not any(start <= t < end for start, end, _ in rows)]
-
-
-def _move(series, number, state):
-    """Another state for one job; one that is over does not come back."""
-    rows = list(Backfill.objects.filter(series=series, state__in=TAKEN).order_by("id"))
-    if rows:
-        row = rows[number % len(rows)]
-        row.state = state
-        row.leased_until = row.found_at + timedelta(seconds=120) if state == "running" else None
-        row.save()

@@ -9,18 +9,13 @@ import pytest
 from collector.feed.frames import CloseCode
 from collector.feed.hub import Hub, in_thread
 from collector.feed.position import Position
-from collector.feed.ring import STREAM
 from collector.models import FeedBatch
 from marketdata_site.observability import clock
-from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, new_ring, valkey
-from tests.integration.feed.publishing import put
+from tests.feed_support import PATIENCE_SECONDS, Ledger, Wire, new_ring
+from tests.integration.feed.publishing import evict_all, put
 
 Hubs = Callable[..., Hub]
 pytestmark = [pytest.mark.asyncio, pytest.mark.any_postgres]
-
-
-async def evict_all() -> None:
-    await in_thread(valkey().delete, STREAM)
 
 
 async def test_hello_says_where_the_feed_stands_and_what_is_allowed(hubs: Hubs) -> None:
