@@ -1,15 +1,14 @@
-"""`POST /ops/ranges/invalidate`, `manage.py invalidate_range` and `manage.py coverage revoke`: what an operator knows better."""
+"""`POST /ops/ranges/invalidate` and `manage.py invalidate_range`: what an operator knows better."""
 
 from io import StringIO
 
 import numpy as np
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 
-from collector.core.spans import from_multirange, spans_of
-from collector.models import Abandonment, Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation, Series
+from collector.core.spans import spans_of
+from collector.models import Abandonment, Absence, Backfill, BarAlternate, BarRevision, DeadLetter, RangeInvalidation
 from collector.models.backfills import Lane
-from collector.services import evidence_revoking
 from collector.services.backfill.claiming import claim
 from collector.services.backfill.draining import drain
 from collector.services.backfill.judging import broken
@@ -18,42 +17,15 @@ from collector.store import write_bars
 from collector.store_batch import AbsentSlots
 from marketdata_site.observability.clock import now_us
 from ops.models import AuditEntry
-from providers.market.days import day_of
-from providers.market.types import MINUTE_US, to_us
+from providers.market.types import MINUTE_US
 from providers.models import RoutingPolicy
-from tests.acceptance.collecting.conftest import world  # noqa: F401  # the same fixture
 from tests.builders import minutes, moment, row, us
-from tests.integration.collector.conftest import database  # noqa: F401  # the same fixture
 from tests.integration.collector.reading import closes, coverage, held, messages
 from tests.integration.collector.rows import make_provider, make_series, make_write
-
-SLOTS = minutes(us("2025-10-08 14:00"), 10)
-BAD = SLOTS[2:6]
-RANGE = {"start": "2025-10-08T14:02:00Z", "end": "2025-10-08T14:06:00Z"}
-SESSION = day_of(moment("2025-10-08 00:00").date())
+from tests.integration.rest.bad_ranges.ranges import BAD, RANGE, SESSION, SLOTS, post
 
 
-@pytest.fixture
-def series(world):  # noqa: F811
-    """Ten bars from polygon, in front of alpaca in the policy."""
-    world.policy("polygon", "alpaca")
-    made = make_series(collect_from=moment("2025-10-08 14:00"), collect_until=moment("2025-10-08 14:10"))
-    world.set_clock("2025-10-08 16:00:00")
-    world.collect("AAPL", start="2025-10-08 14:00", end="2025-10-08 14:10")
-    world.control.forget_calls()
-    return made
-
-
-def post(client, status=200, **parameters):
-    query = "&".join(
-        f"{name}={value}" for name, value in {"symbol": "AAPL", "reason": "bad+prints", **RANGE, **parameters}.items()
-    )
-    response = client.post(f"/ops/ranges/invalidate?{query}")
-    assert response.status_code == status, response.content
-    return response.json()
-
-
-def test_bad_range_is_taken_back_and_filled_anew_by_the_pinned_provider_for_good(world, client, series):  # noqa: F811
+def test_bad_range_is_taken_back_and_filled_anew_by_the_pinned_provider_for_good(world, client, series):
     before = closes(series)
     world.control.set_fault("late_correction", vendor="alpaca", price_delta=0.5)
     assert post(client, provider="alpaca") == {"bars": 4, "slots": 4, "jobs": 1}
@@ -76,7 +48,7 @@ def test_bad_range_is_taken_back_and_filled_anew_by_the_pinned_provider_for_good
     assert {(old.provider.name, old.times_seen) for old in BarAlternate.objects.all()} == {("polygon", 1)}
 
 
-def test_only_the_pinned_provider_fills_the_range_and_its_silence_alone_proves_anything(world, client, series):  # noqa: F811
+def test_only_the_pinned_provider_fills_the_range_and_its_silence_alone_proves_anything(world, client, series):
     post(client, provider="alpaca")
     Backfill.objects.all().delete()
     polygon = make_provider("polygon")
@@ -88,7 +60,7 @@ def test_only_the_pinned_provider_fills_the_range_and_its_silence_alone_proves_a
     assert coverage(series) == ([[SLOTS[0], SLOTS[2]], [SLOTS[6], SLOTS[-1] + MINUTE_US]], [])
 
 
-def test_answer_that_was_on_its_way_when_the_range_was_declared_bad_does_not_bring_it_back(world, client, series):  # noqa: F811
+def test_answer_that_was_on_its_way_when_the_range_was_declared_bad_does_not_bring_it_back(world, client, series):
     post(client)
     late = make_write([series], [row(BAD[0], 77.0)], provider=make_provider("polygon"), asked_at=now_us() - MINUTE_US)
     assert (write_bars(late, history_before=0).replaced, held(series)[BAD[0]].withdrawn_by) == (0, "operator")
@@ -96,7 +68,7 @@ def test_answer_that_was_on_its_way_when_the_range_was_declared_bad_does_not_bri
     assert {bar.withdrawn_by for bar in held(series).values()} == {None}
 
 
-def test_answer_that_was_on_its_way_fills_no_slot_that_was_missing_then(world, client, series):  # noqa: F811
+def test_answer_that_was_on_its_way_fills_no_slot_that_was_missing_then(world, client, series):
     series.collect_until = moment("2025-10-08 14:20")
     series.save()
     first, second, third = minutes(us("2025-10-08 14:10"), 3)
@@ -109,7 +81,7 @@ def test_answer_that_was_on_its_way_fills_no_slot_that_was_missing_then(world, c
     assert (first in held(series), third in held(series), coverage(series)[1]) == (False, True, [])
 
 
-def test_silence_of_who_was_asked_before_the_pinned_provider_in_one_job_is_no_witness_either(world, client, series):  # noqa: F811
+def test_silence_of_who_was_asked_before_the_pinned_provider_in_one_job_is_no_witness_either(world, client, series):
     post(client, provider="alpaca")
     Backfill.objects.all().delete()
     world.control.set_fault("mute")
@@ -119,7 +91,7 @@ def test_silence_of_who_was_asked_before_the_pinned_provider_in_one_job_is_no_wi
     assert coverage(series)[1] == []
 
 
-def test_silence_that_was_doubted_before_a_range_was_declared_bad_is_no_witness_in_it(world, client, series):  # noqa: F811
+def test_silence_that_was_doubted_before_a_range_was_declared_bad_is_no_witness_in_it(world, client, series):
     doubted = AbsentSlots(series.pk, SESSION, spans_of(np.array(BAD), MINUTE_US), False, "mute_answer")
     write_bars(
         make_write([series], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[doubted]), history_before=0
@@ -132,7 +104,7 @@ def test_silence_that_was_doubted_before_a_range_was_declared_bad_is_no_witness_
     assert Backfill.objects.get().state == "retry_wait"
 
 
-def test_pinned_provider_is_asked_for_the_live_window_too_since_it_may_be_in_no_policy(world, client, series, settings):  # noqa: F811
+def test_pinned_provider_is_asked_for_the_live_window_too_since_it_may_be_in_no_policy(world, client, series, settings):
     settings.LIVE_WINDOW_SECONDS = 3 * 3_600
     assert post(client) == {"bars": 4, "slots": 0, "jobs": 0}, "live collection asks for them"
     RoutingPolicy.objects.all().delete()
@@ -143,7 +115,7 @@ def test_pinned_provider_is_asked_for_the_live_window_too_since_it_may_be_in_no_
     assert {held(series)[start].provider.name for start in BAD} == {"alpaca"}
 
 
-def test_what_was_abandoned_of_the_range_is_wanted_again_and_the_rest_is_not(world, client, series):  # noqa: F811
+def test_what_was_abandoned_of_the_range_is_wanted_again_and_the_rest_is_not(world, client, series):
     given_up = {"series": series, "who": "me", "why": "thin", "created_at": moment("2025-10-08 15:00")}
     for start, end in (("14:00", "14:03"), ("14:04", "14:08"), ("14:08", "14:09")):
         Abandonment.objects.create(start=moment(f"2025-10-08 {start}"), end=moment(f"2025-10-08 {end}"), **given_up)
@@ -154,7 +126,7 @@ def test_what_was_abandoned_of_the_range_is_wanted_again_and_the_rest_is_not(wor
     assert left == [("14:00", "14:02", "thin"), ("14:06", "14:08", "thin"), ("14:08", "14:09", "thin")]
 
 
-def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  # noqa: F811
+def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):
     counted = []
     monkeypatch.setattr("collector.services.invalidation.metrics.backfills_enqueued", lambda **what: counted.append(what))
     post(client, dry_run="true")
@@ -163,7 +135,7 @@ def test_counting_a_range_counts_no_jobs(world, client, series, monkeypatch):  #
     assert counted == [{"tier": "T0", "count": 1}]
 
 
-def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(world, client, series, monkeypatch):  # noqa: F811
+def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(world, client, series, monkeypatch):
     enqueued: list[int] = []
     ended: list[tuple[str, str, int]] = []
     monkeypatch.setattr("collector.metrics.backfills_enqueued", lambda tier, count: enqueued.append(count))
@@ -214,7 +186,7 @@ def test_open_and_dead_jobs_of_the_range_end_and_the_record_says_who_did_what(wo
 
 
 def test_job_that_runs_in_the_range_is_taken_from_its_worker_or_its_slots_would_not_be_the_pinned_providers(
-    world,  # noqa: F811
+    world,
     client,
     series,
 ):
@@ -240,13 +212,13 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_what_can_not_be_done_is_refused_by_name_and_changes_nothing(world, client, series, refusal):  # noqa: F811
+def test_what_can_not_be_done_is_refused_by_name_and_changes_nothing(world, client, series, refusal):
     parameters, status, code = refusal
     assert post(client, status, **parameters)["error"]["code"] == code
     assert (RangeInvalidation.objects.count(), len(coverage(series)[0])) == (0, 1)
 
 
-def test_range_whose_jobs_have_no_room_is_refused_whole(world, client, series):  # noqa: F811
+def test_range_whose_jobs_have_no_room_is_refused_whole(world, client, series):
     series.tier.backfill_cap = 1
     series.tier.save()
     other = make_series("OTHR")
@@ -261,97 +233,3 @@ def test_range_whose_jobs_have_no_room_is_refused_whole(world, client, series): 
     )
     assert post(client, 409)["error"]["code"] == "at_cap"
     assert {bar.withdrawn_by for bar in held(series).values()} == {None}
-
-
-class TestRevoke:
-    """A provider's silence that was believed, and should not have been."""
-
-    @pytest.fixture(autouse=True)
-    def _silence(self, world, series):  # noqa: F811
-        self.series, self.world = series, world
-
-        series.collect_until = moment("2025-10-08 14:20")
-        series.save()
-        for name, slots in (("polygon", range(10, 16)), ("alpaca", range(14, 18))):
-            starts = minutes(SLOTS[0], 20)
-            absent = AbsentSlots(series.pk, SESSION, spans_of(np.array([starts[i] for i in slots]), MINUTE_US), True, "settled")
-            through = {series.pk: us("2025-10-08 14:18")}
-            batch = make_write(
-                [series], [], provider=make_provider(name), asked_at=now_us(), absent=[absent], answered_through=through
-            )
-            write_bars(batch, history_before=0)
-
-    def revoke(self, *more):
-        out = StringIO()
-        call_command("coverage", "revoke", "--from", "2025-10-08T14:10:00Z", "--to", "2025-10-08T15:00:00Z", *more, stdout=out)
-        return out.getvalue()
-
-    def test_what_only_that_provider_proved_is_missing_again_and_gets_a_job(self):
-        assert "4 minutes in 1 sessions of 1 series" in self.revoke("--provider", "polygon", "--why", "their feed was mute")
-        assert coverage(self.series)[1] == [[us("2025-10-08 14:14"), us("2025-10-08 14:18")]]
-        job = Backfill.objects.get(start=moment("2025-10-08 14:10"))
-        assert (job.end, job.slots, job.state) == (moment("2025-10-08 14:14"), 4, "queued")
-        assert [one.provider.name for one in Absence.objects.all()] == ["alpaca"]
-        self.series.refresh_from_db()
-        assert to_us(self.series.answered_through) == us("2025-10-08 14:10")
-        assert AuditEntry.objects.get().counts == {"series": 1, "sessions": 1, "minutes": 4}
-        assert "0 minutes" in self.revoke("--provider", "polygon")
-
-    def test_silence_of_that_provider_which_was_doubted_is_no_witness_any_more(self):
-        alone = spans_of(np.array([us("2025-10-08 14:18"), us("2025-10-08 14:19")]), MINUTE_US)
-        doubted = [AbsentSlots(one.pk, SESSION, alone, False, "mute_answer") for one in (self.series, make_series("OTHR"))]
-        series = [self.series, Series.objects.get(instrument__symbol="OTHR")]
-        write_bars(
-            make_write(series, [], provider=make_provider("polygon"), asked_at=now_us(), absent=doubted), history_before=0
-        )
-        assert "4 minutes in 1 sessions of 1 series" in self.revoke("--provider", "polygon")
-        assert {one.provider.name for one in Absence.objects.all()} == {"alpaca"}
-
-    def test_whole_slots_that_start_in_the_time_are_missing_again_and_no_parts_of_others(self):
-        hourly = make_series("HOUR", interval="1h", collect_from=moment("2025-10-08 13:00"))
-        starts = [us(f"2025-10-08 {hour}:00") for hour in (13, 14, 15)]
-        absent = AbsentSlots(hourly.pk, SESSION, spans_of(np.array(starts), 60 * MINUTE_US), True, "settled")
-        batch = make_write([hourly], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[absent])
-        write_bars(batch, history_before=0)
-        out = StringIO()
-        span = ("--from", "2025-10-08T13:30:00Z", "--to", "2025-10-08T14:30:00Z")
-        call_command("coverage", "revoke", "--provider", "polygon", "--symbol", "HOUR", *span, stdout=out)
-        assert "60 minutes in 1 sessions of 1 series" in out.getvalue()
-        left = [[starts[0], starts[1]], [starts[2], starts[2] + 60 * MINUTE_US]]
-        assert coverage(hourly)[1] == left
-        assert from_multirange(Absence.objects.get(series=hourly).spans).tolist() == left
-        assert Backfill.objects.get(series=hourly).start == moment("2025-10-08 14:00")
-
-    def test_other_symbols_and_other_times_stay_believed(self):
-        make_series("OTHR")
-        assert "0 minutes" in self.revoke("--provider", "polygon", "--symbol", "OTHR")
-        assert len(coverage(self.series)[1]) == 1
-
-    def test_interruption_leaves_on_record_what_was_revoked_before_it(self, monkeypatch):
-        other = make_series("OTHR", collect_from=moment("2025-10-08 14:00"), collect_until=moment("2025-10-08 14:20"))
-        absent = AbsentSlots(
-            other.pk, SESSION, spans_of(np.array([us("2025-10-08 14:10"), us("2025-10-08 14:11")]), MINUTE_US), True, "settled"
-        )
-        batch = make_write([other], [], provider=make_provider("polygon"), asked_at=now_us(), absent=[absent])
-        write_bars(batch, history_before=0)
-        monkeypatch.setattr(evidence_revoking, "SESSIONS_A_TRANSACTION", 1)
-        forget, calls = evidence_revoking.forget, []
-
-        def break_off(keys, **rest):
-            calls.append(keys)
-            if len(calls) == 2:
-                raise KeyboardInterrupt
-            return forget(keys, **rest)
-
-        monkeypatch.setattr(evidence_revoking, "forget", break_off)
-        with pytest.raises(KeyboardInterrupt):
-            self.revoke("--provider", "polygon")
-        assert AuditEntry.objects.get().counts == {"series": 1, "sessions": 1, "minutes": 4}
-
-    def test_unknown_names_are_refused(self):
-        backwards = ["--provider", "polygon", "--to", "2025-10-08T14:00:00Z"]
-        for more in (["--provider", "nobody"], ["--provider", "polygon", "--symbol", "AAPX"], backwards):
-            with pytest.raises(
-                CommandError, match=r"nobody|AAPX|after the start \(2025-10-08T14:10:00\+00:00\), got 2025-10-08T14:00"
-            ):
-                self.revoke(*more)
