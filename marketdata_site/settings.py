@@ -263,7 +263,7 @@ TRUST_LOOPBACK = _flag("MARKETDATA_TRUST_LOOPBACK", True)
 """False where a proxy on this machine passes callers on without saying so: its connections come from loopback as well."""
 
 LOG_FORMAT = _choice("MARKETDATA_LOG_FORMAT", ("text", "json"))
-LOG_LEVEL = _choice("MARKETDATA_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR"))
+LOG_LEVEL = _choice("MARKETDATA_LOG_LEVEL", ("INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL"))
 remember(_secrets())
 LOGGING = {
     "version": 1,

@@ -1,5 +1,6 @@
 """What the admin's pages for bars and for quotes have in common: a form, and below it what it asks for or why not."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from providers.api_errors import ApiError
 ROWS_A_PAGE = 500
 
 
-class Browser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]  # unfold is published without types
+class Browser(UnfoldModelAdminViewMixin, TemplateView, ABC):  # type: ignore[misc]  # unfold is published without types
     """Reads through the REST API's own selectors, so both show the same."""
 
     form_class: ClassVar[type[Form]]
@@ -29,9 +30,9 @@ class Browser(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]  #
                 context["problem"] = error.message
         return context
 
+    @abstractmethod
     def found(self, asked: dict[str, Any]) -> dict[str, Any]:
         """More of the template's context. Raises: ApiError, shown in its place."""
-        raise NotImplementedError
 
     def address(self, **changes: str | None) -> str:
         """This page's query with other values; None leaves one out."""

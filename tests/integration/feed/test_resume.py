@@ -186,6 +186,18 @@ async def test_client_that_is_ahead_of_this_process_gets_nothing_twice(hubs: Hub
     assert ledger.numbers == [5, 6]
 
 
+async def test_hub_that_comes_back_hands_on_what_it_missed_in_few_frames(hubs: Hubs) -> None:
+    hub = hubs()
+    began = await hub.ready()
+    await hub.stop()
+    await put(range(40))
+    subscriber = Subscriber(position=began, limits=hub.limits)
+    hub.fanout.put(subscriber, frozenset({"bars.1m.*"}))
+    await hub.ready(at_least=Position(began.epoch, 40))
+    frames = [json.loads(one.text) for one in subscriber._queue]
+    assert [(frame["from"], frame["to"], len(frame["messages"])) for frame in frames] == [(began.seq, 40, 40)]
+
+
 async def test_history_ends_where_the_live_feed_takes_over_however_far_the_ring_is_by_then(hubs: Hubs) -> None:
     hub = hubs()
     began = await hub.ready()

@@ -112,7 +112,7 @@ def test_lists_may_have_spaces_behind_their_commas_and_a_level_may_be_empty_or_i
 
 def test_level_that_is_none_is_refused_with_its_variable() -> None:
     said = settings_with(MARKETDATA_LOG_LEVEL="loud").stderr
-    assert "MARKETDATA_LOG_LEVEL must be INFO or DEBUG or WARNING or ERROR, got 'loud'" in said
+    assert "MARKETDATA_LOG_LEVEL must be INFO or DEBUG or WARNING or ERROR or CRITICAL, got 'loud'" in said
 
 
 @pytest.mark.parametrize(
